@@ -1,0 +1,66 @@
+"""WebSockets for Twisted, from the first browsers that spoke them (hixie-76) to today's."""
+
+from hunchensocket_tx.acceptor import EndpointAcceptor, WebSocketAcceptor, WebSocketSSLAcceptor
+from hunchensocket_tx.adapters import conversation, protocol_handler
+from hunchensocket_tx.cascade import (
+    Accept,
+    Reject,
+    carry,
+    current_mutex,
+    current_stream,
+    default_websocket_handler,
+    send_message,
+    send_term,
+    websocket_handlers,
+)
+from hunchensocket_tx.errors import (
+    ConnectionClosed,
+    HandshakeFailed,
+    HunchensocketError,
+    InvalidSetting,
+    MisuseError,
+    NoCurrentStream,
+    NotUpgradable,
+    PeerError,
+    UnsupportedMessage,
+)
+from hunchensocket_tx.factory import WebSocketFactory
+from hunchensocket_tx.resource import WebSocketResource, offered_subprotocols, select_subprotocol
+from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.stream import WebSocketStream
+from hunchensocket_tx.version import __version__
+from hunchensocket_tx.wire.events import CloseReason
+
+__all__ = [
+    "Accept",
+    "CloseReason",
+    "ConnectionClosed",
+    "EndpointAcceptor",
+    "HandshakeFailed",
+    "HunchensocketError",
+    "InvalidSetting",
+    "MisuseError",
+    "NoCurrentStream",
+    "NotUpgradable",
+    "PeerError",
+    "Reject",
+    "Settings",
+    "UnsupportedMessage",
+    "WebSocketAcceptor",
+    "WebSocketFactory",
+    "WebSocketResource",
+    "WebSocketSSLAcceptor",
+    "WebSocketStream",
+    "__version__",
+    "carry",
+    "conversation",
+    "current_mutex",
+    "current_stream",
+    "default_websocket_handler",
+    "offered_subprotocols",
+    "protocol_handler",
+    "select_subprotocol",
+    "send_message",
+    "send_term",
+    "websocket_handlers",
+]

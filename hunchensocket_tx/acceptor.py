@@ -1,0 +1,164 @@
+"""Acceptors: services that listen on an endpoint and serve WebSockets there, and HTTP for the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+
+from hunchensocket_tx.cascade import Dispatcher
+from hunchensocket_tx.errors import MisuseError
+from hunchensocket_tx.factory import WebSocketFactory
+from hunchensocket_tx.resource import WebSocketResource
+from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.tls import Path, server_options
+
+__all__ = ["EndpointAcceptor", "WebSocketAcceptor", "WebSocketSSLAcceptor", "tcp_endpoint"]
+
+
+def tcp_endpoint(reactor: Any, port: int, interface: str) -> IStreamServerEndpoint:
+    """Return the endpoint for a TCP port on an interface, IPv4 or IPv6."""
+    if isIPv6Address(interface):
+        return TCP6ServerEndpoint(reactor, port, interface=interface)
+    return TCP4ServerEndpoint(reactor, port, interface=interface)
+
+
+class EndpointAcceptor(Service):
+    """A service that serves WebSockets on any Twisted server endpoint.
+
+    It listens when started, as early as privileges allow, and raises at once what keeps it from listening. When
+    stopped, it stops listening and closes its WebSockets; then it may be started again.
+
+    :param endpoint: where to listen.
+    :param factory: what to serve, a site in most cases.
+    :param resources: the resources of that site whose WebSockets are to be closed in the end.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, *resources: WebSocketResource
+    ) -> None:
+        self.factory = factory
+        self._resources = resources
+        self._endpoint = endpoint
+        self._listening: Deferred[IListeningPort] | None = None
+        self._port: IListeningPort | None = None
+
+    @property
+    def address(self) -> IAddress:
+        """Where it listens, with the port that the system chose if that was 0.
+
+        :raises MisuseError: if it does not listen.
+        """
+        if self._port is None:
+            raise MisuseError("this acceptor does not listen; start its service first")
+        return self._port.getHost()
+
+    def privilegedStartService(self) -> None:
+        """Listen (IService)."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._listen()
+
+    def startService(self) -> None:
+        """Listen, unless that was done with privileges (IService)."""
+        super().startService()  # type: ignore[no-untyped-call]
+        if self._listening is None:
+            self._listen()
+
+    def stopService(self) -> Deferred[Any]:
+        """Stop listening and close all WebSockets (IService).
+
+        :returns: a Deferred that fires when all are gone, which the closing timeout bounds.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        listening, self._listening = self._listening, None
+        port, self._port = self._port, None
+        stopped = Deferred[Any]()
+        if port is not None:
+            port_stopped = port.stopListening()
+            if isinstance(port_stopped, Deferred):
+                port_stopped.chainDeferred(stopped)
+            else:
+                stopped.callback(None)
+        else:
+            if listening is not None:
+                listening.cancel()
+            stopped.callback(None)
+        return stopped.addCallback(lambda _: DeferredList([resource.close_all() for resource in self._resources]))
+
+    def _listen(self) -> None:
+        failures: list[Failure] = []
+        self._listening = self._endpoint.listen(self.factory)
+        self._listening.addCallbacks(self._listens, failures.append)
+        if failures:
+            self._listening = None
+            failures[0].raiseException()
+        self._listening.addErrback(lambda failure: self._log.failure("the endpoint cannot listen", failure))
+
+    def _listens(self, port: IListeningPort) -> None:
+        self._port = port
+
+
+class WebSocketAcceptor(EndpointAcceptor):
+    """A service that accepts WebSockets on a TCP port.
+
+    :param port: number of the port; 0 lets the system choose, ``address`` tells.
+    :param dispatchers: asked in order about each WebSocket; without any, those of the shared list are.
+    :param interface: address to listen on, IPv4 or IPv6; all IPv4 ones by default.
+    :param root: serves what is not for a WebSocket, and those that no dispatcher takes.
+    :param settings: limits, timers, origins, versions; the defaults are safe.
+    :param reactor: the global reactor by default.
+    :param changes: single settings, such as ``websocket_timeout`` (seconds without a byte after which a
+        connection is closed, 0 for never).
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *dispatchers: Dispatcher,
+        interface: str = "",
+        root: IResource | None = None,
+        settings: Settings | None = None,
+        reactor: Any = None,
+        **changes: Any,
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        factory = WebSocketFactory(*dispatchers, root=root, settings=settings, reactor=reactor, **changes)
+        super().__init__(self._make_endpoint(reactor, port, interface), factory, factory.websockets)
+
+    def _make_endpoint(self, reactor: Any, port: int, interface: str) -> IStreamServerEndpoint:
+        return tcp_endpoint(reactor, port, interface)
+
+
+class WebSocketSSLAcceptor(WebSocketAcceptor):
+    """A service that accepts WebSockets over TLS on a TCP port.
+
+    :param certificate: PEM file with the certificate, and its chain behind it.
+    :param private_key: PEM file with the key; by default it is in the same file.
+    :raises InvalidSetting: if these cannot be used, naming the file.
+
+    The others are those of :class:`WebSocketAcceptor`.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        certificate: Path,
+        private_key: Path | None = None,
+        *dispatchers: Dispatcher,
+        **options: Any,
+    ) -> None:
+        self._options = server_options(certificate, private_key)
+        super().__init__(port, *dispatchers, **options)
+
+    def _make_endpoint(self, reactor: Any, port: int, interface: str) -> IStreamServerEndpoint:
+        return SSL4ServerEndpoint(reactor, port, self._options, interface=interface)

@@ -1,0 +1,271 @@
+"""The programming model: ``request -> (stream, mutex) -> message``, a cascade of closures.
+
+A dispatcher looks at a request and returns a handshake handler if it takes it. The handshake handler gets the
+open stream and a mutex, and returns the message handler. Every step may be an ordinary function, may return a
+Deferred, or may be a coroutine function. While a handler runs, and in the coroutines and ``inlineCallbacks`` it
+starts, its stream and mutex are also at hand as :func:`current_stream` and :func:`current_mutex`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import iscoroutine
+from typing import Any, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+
+from hunchensocket_tx.errors import ConnectionClosed, NoCurrentStream
+from hunchensocket_tx.stream import WebSocketStream
+from hunchensocket_tx.wire.events import Message
+from hunchensocket_tx.wire.opening import HeaderFields, check_extra_headers
+
+__all__ = [
+    "Accept",
+    "Decision",
+    "Dispatcher",
+    "HandshakeHandler",
+    "MessageHandler",
+    "Reject",
+    "carry",
+    "current_mutex",
+    "current_stream",
+    "default_websocket_handler",
+    "dispatch",
+    "run_cascade",
+    "send_message",
+    "send_term",
+    "websocket_handlers",
+]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+MessageHandler = Callable[[Any], Any]
+"""Takes a message; may return a Deferred or coroutine, during which no other message is handled."""
+
+HandshakeHandler = Callable[[WebSocketStream, DeferredLock], Any]
+"""Takes an open stream and its mutex; returns a message handler, a Deferred or coroutine of one, or None."""
+
+Dispatcher = Callable[[Request], Any]
+"""Takes a request; returns None, a handshake handler, Accept or Reject, or a Deferred or coroutine of these."""
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+_stream: ContextVar[WebSocketStream] = ContextVar("hunchensocket_tx stream")
+_mutex: ContextVar[DeferredLock] = ContextVar("hunchensocket_tx mutex")
+_log = Logger()
+
+
+def _as_fields(headers: Headers) -> HeaderFields:
+    return check_extra_headers(headers.items() if isinstance(headers, Mapping) else headers)
+
+
+@dataclass(frozen=True)
+class Accept:
+    """A dispatcher's yes.
+
+    :ivar handshake: the handshake handler.
+    :ivar subprotocol: one of those that the client offered (see :func:`offered_subprotocols`), or None.
+    :ivar headers: more fields for the answer, a mapping or pairs, such as ``Set-Cookie``.
+    :raises ValueError: if a header belongs to the handshake or is malformed.
+    """
+
+    handshake: HandshakeHandler
+    subprotocol: str | None = None
+    headers: Headers = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", _as_fields(self.headers))
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A dispatcher's no, as an HTTP answer.
+
+    :ivar status: HTTP status code, 400 or more.
+    :ivar body: what to say; text is sent as UTF-8 and, unless a header says otherwise, as plain text.
+    :ivar headers: more fields, a mapping or pairs, such as ``WWW-Authenticate``.
+    :raises ValueError: if the status means no refusal, or a header is malformed.
+    """
+
+    status: int = 403
+    body: str | bytes = b""
+    headers: Headers = ()
+
+    def __post_init__(self) -> None:
+        if not 300 <= self.status <= 599:
+            raise ValueError(f"{self.status} is not the status of a refusal: give one from 300 to 599")
+        object.__setattr__(self, "headers", _as_fields(self.headers))
+
+
+Decision = Accept | Reject | None
+
+websocket_handlers: list[Dispatcher] = []
+"""The shared list of dispatchers, for resources that have none of their own."""
+
+
+async def default_websocket_handler(request: Request) -> Decision:
+    """Ask the dispatchers of :data:`websocket_handlers` in order; a dispatcher itself."""
+    return await dispatch(request, tuple(websocket_handlers))
+
+
+async def dispatch(request: Request, dispatchers: Sequence[Dispatcher]) -> Decision:
+    """Ask dispatchers in order until one decides.
+
+    :returns: its decision, or None if nobody takes the request.
+    :raises TypeError: if a dispatcher returns what is none of the things it may return.
+    """
+    for dispatcher in dispatchers:
+        decision = dispatcher(request)
+        if isinstance(decision, Deferred) or iscoroutine(decision):
+            decision = await decision
+        if isinstance(decision, (Accept, Reject)):
+            return decision
+        if callable(decision):
+            return Accept(decision)
+        if decision is not None:
+            raise TypeError(
+                f"the dispatcher {dispatcher!r} returned {decision!r}: a handshake handler (a function of stream "
+                "and mutex), Accept, Reject or None is wanted"
+            )
+    return None
+
+
+def current_stream() -> WebSocketStream:
+    """Return the stream whose handler is running.
+
+    :raises NoCurrentStream: outside of handlers. Callbacks that a plain Deferred, a timer or a thread runs are
+        outside; :func:`carry` takes them in.
+    """
+    return _current(_stream)
+
+
+def current_mutex() -> DeferredLock:
+    """Return the mutex of the stream whose handler is running.
+
+    :raises NoCurrentStream: as :func:`current_stream`.
+    """
+    return _current(_mutex)
+
+
+def _current(variable: ContextVar[Result]) -> Result:
+    try:
+        return variable.get()
+    except LookupError:
+        raise NoCurrentStream(
+            "no handler is running here: name the stream, or wrap this callback in carry() where it is made"
+        ) from None
+
+
+def carry(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Return the function such that the current stream and mutex will be current whenever it is called.
+
+    For callbacks that run outside of handlers: ``deferred.addCallback(carry(function))``.
+    """
+    context = copy_context()
+
+    def carried(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return context.copy().run(function, *args, **kwargs)
+
+    return carried
+
+
+def send_message(
+    message: Message, stream: WebSocketStream | None = None, mutex: DeferredLock | None = None
+) -> Deferred[bool]:
+    """Send a message when the mutex is free, by default with the current stream and mutex.
+
+    Who holds the mutex already uses ``stream.send``.
+
+    :returns: a Deferred of what :meth:`WebSocketStream.send` returns.
+    :raises NoCurrentStream: if there is neither a stream named nor a current one.
+    """
+    stream, mutex = _given_or_current(stream, mutex)
+    return mutex.run(stream.send, message)
+
+
+def send_term(stream: WebSocketStream | None = None, mutex: DeferredLock | None = None) -> Deferred[None]:
+    """Start the closing handshake when the mutex is free, by default with the current stream and mutex.
+
+    :raises NoCurrentStream: if there is neither a stream named nor a current one.
+    """
+    stream, mutex = _given_or_current(stream, mutex)
+    return mutex.run(stream.close)
+
+
+def _given_or_current(
+    stream: WebSocketStream | None, mutex: DeferredLock | None
+) -> tuple[WebSocketStream, DeferredLock]:
+    if stream is None:
+        return current_stream(), mutex or current_mutex()
+    return stream, mutex or stream.mutex
+
+
+def run_cascade(stream: WebSocketStream, handshake: HandshakeHandler) -> None:
+    """Let a handshake handler, and the message handler it returns, have a stream, as soon as that is open."""
+    run = _Run(stream, handshake)
+    stream.attach(run.opened, run.received)
+
+
+def _discard(message: object) -> None:
+    """Handle the messages of those who do not want any."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One cascade at work on one stream."""
+
+    stream: WebSocketStream
+    handshake: HandshakeHandler
+    context: Context = field(init=False)
+    handler: MessageHandler = field(init=False, default=_discard)
+
+    def __post_init__(self) -> None:
+        self.context = copy_context()
+        self.context.run(_stream.set, self.stream)
+        self.context.run(_mutex.set, self.stream.mutex)
+
+    def opened(self) -> Deferred[Any] | None:
+        """Run the handshake handler and keep what it returns."""
+        pending = self._call(self.handshake, self.stream, self.stream.mutex)
+        if isinstance(pending, Deferred):
+            return pending.addCallbacks(self._keep, self._failed)
+        self._keep(pending)
+        return None
+
+    def received(self, message: Message) -> Deferred[Any] | None:
+        """Run the message handler."""
+        pending = self._call(self.handler, message)
+        return pending.addErrback(self._failed) if isinstance(pending, Deferred) else None
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a handler in its context; a coroutine is started, and becomes a Deferred."""
+        try:
+            result = self.context.run(function, *arguments)
+            if iscoroutine(result):
+                result = self.context.run(partial(Deferred.fromCoroutine, result))
+        except Exception:
+            return self._failed(Failure())
+        return result
+
+    def _keep(self, handler: MessageHandler | None) -> None:
+        if handler is None or callable(handler):
+            self.handler = handler or _discard
+            return
+        error = TypeError(f"the handshake handler {self.handshake!r} returned {handler!r}, not a message handler")
+        self._failed(Failure(error))
+
+    def _failed(self, failure: Failure) -> None:
+        """Close this connection, and no other; quietly if the handler only found it closed."""
+        self.handler = _discard
+        if failure.check(ConnectionClosed):
+            _log.debug("a handler of {stream} met its end: {error}", stream=self.stream, error=failure.value)
+        else:
+            _log.failure("a handler of {stream} failed; the connection is closed", failure, stream=self.stream)
+        self.stream.close(1011, "internal error")

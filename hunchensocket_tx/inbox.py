@@ -1,0 +1,73 @@
+"""Messages for those who ask for them one by one, instead of having a handler called."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from hunchensocket_tx.errors import ConnectionClosed, MisuseError
+from hunchensocket_tx.wire.events import Message
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """Holds one message at most: the next is put in when that is taken, so that reading waits for the taker."""
+
+    def __init__(self) -> None:
+        self._message: Message | None = None
+        self._taken: Deferred[None] | None = None
+        self._taker: Deferred[Message] | None = None
+        self._end: ConnectionClosed | None = None
+        self._discarding = False
+
+    def put(self, message: Message) -> Deferred[None] | None:
+        """Offer a message, as a message handler.
+
+        :returns: None if it found a taker, else a Deferred that fires when it has.
+        """
+        if self._discarding:
+            return None
+        if self._taker is not None:
+            taker, self._taker = self._taker, None
+            taker.callback(message)
+            return None
+        self._message, self._taken = message, Deferred()
+        return self._taken
+
+    def get(self) -> Deferred[Message]:
+        """Take the next message.
+
+        :returns: a Deferred of it. It fails with :class:`ConnectionClosed` when there will be none any more.
+        :raises MisuseError: if somebody is waiting for a message already.
+        """
+        if self._taker is not None:
+            raise MisuseError("somebody is waiting for the next message already; only one can")
+        if self._message is not None:
+            message, self._message = self._message, None
+            self._release()
+            return succeed(message)
+        if self._end is not None:
+            return fail(self._end)
+        self._taker = Deferred(self._forget_taker)
+        return self._taker
+
+    def end(self, error: ConnectionClosed) -> None:
+        """Tell that no message will be put in any more."""
+        self._end = error
+        if self._taker is not None:
+            taker, self._taker = self._taker, None
+            taker.errback(error)
+
+    def discard(self) -> None:
+        """Drop the message at hand and all that will come, as nobody is going to ask."""
+        self._discarding = True
+        self._message = None
+        self._release()
+
+    def _release(self) -> None:
+        taken, self._taken = self._taken, None
+        if taken is not None:
+            taken.callback(None)
+
+    def _forget_taker(self, _: object) -> None:
+        self._taker = None

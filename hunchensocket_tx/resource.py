@@ -1,0 +1,244 @@
+"""WebSocketResource: WebSockets on a path of any twisted.web site."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, ensureDeferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from twisted.web.resource import IResource, Resource, getChildForRequest
+from twisted.web.server import NOT_DONE_YET
+
+from hunchensocket_tx.cascade import (
+    Accept,
+    Decision,
+    Dispatcher,
+    Reject,
+    default_websocket_handler,
+    dispatch,
+    run_cascade,
+)
+from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.stream import WebSocketStream
+from hunchensocket_tx.takeover import answer_and_close, finish, serve_no_more, take_over
+from hunchensocket_tx.wire.events import CloseReason
+from hunchensocket_tx.wire.handshake import is_attempt, judge
+from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols
+from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
+
+__all__ = ["WebSocketResource", "offered_subprotocols", "select_subprotocol"]
+
+HELP = "This is the address of a WebSocket: open it with a WebSocket client.\n"
+
+REASONS = {426: b"Upgrade Required", 429: b"Too Many Requests", 421: b"Misdirected Request"}
+"""Reason phrases that twisted.web does not have in every release."""
+
+NOT_FOR_AN_UPGRADE = frozenset(
+    {b"connection", b"content-length", b"content-type", b"date", b"server", b"transfer-encoding", b"upgrade"}
+)
+"""Fields that twisted.web or a parent resource may have set, and that a 101 answer must or need not have."""
+
+
+class WebSocketResource(Resource):
+    """A leaf that upgrades requests, at and below its path, to WebSockets.
+
+    :param dispatchers: asked in order about each request; the first that accepts wins. Without any, those of
+        the shared list :data:`websocket_handlers` are.
+    :param fallback: a resource for requests that do not ask for a WebSocket and for those that no dispatcher
+        takes; without one, the former are told what this is (426, 405), the latter get a 404.
+    :param settings: limits, timers, origins, versions; the defaults are safe.
+    :param reactor: where timers run; the global reactor by default.
+    :param changes: single settings, as ``origins="*"``.
+
+    :ivar streams: the WebSockets that are open, or not quite open or closed yet.
+    :ivar handshakes: how many opening handshakes were accepted, by version.
+    """
+
+    isLeaf = True  # noqa: N815
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *dispatchers: Dispatcher,
+        fallback: IResource | None = None,
+        settings: Settings | None = None,
+        reactor: IReactorTime | None = None,
+        **changes: Any,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.settings = replace(settings or Settings(), **changes)
+        self.streams: set[WebSocketStream] = set()
+        self.handshakes: Counter[int] = Counter()
+        self._dispatchers = dispatchers or (default_websocket_handler,)
+        self._fallback = fallback
+        self._clock = reactor or _global_reactor()
+
+    def render(self, request: Request) -> Any:
+        """Answer a request: with a WebSocket if it asks for one rightly and is taken."""
+        opening = _opening_request(request, self.settings)
+        if not is_attempt(opening.fields):
+            return self._render_plain(request)
+        verdict = judge(opening, self.settings)
+        if isinstance(verdict, Refusal):
+            self._refuse(request, verdict)
+        else:
+            asking = ensureDeferred(dispatch(request, self._dispatchers))
+            if not asking.called:
+                # Whoever is asked need not go on if the client leaves meanwhile.
+                request.notifyFinish().addErrback(lambda _: asking.cancel())
+            asking.addCallback(self._carry_out, request, verdict).addErrback(self._failed, request)
+        return NOT_DONE_YET
+
+    def close_all(self, code: int = 1001, reason: str = "going away") -> Deferred[Any]:
+        """Close all open WebSockets.
+
+        :returns: a Deferred that fires when they are gone, which their closing timeout bounds.
+        """
+        waiting = [stream.when_closed() for stream in self.streams]
+        for stream in tuple(self.streams):
+            stream.close(code, reason)
+        return DeferredList(waiting)
+
+    def _render_plain(self, request: Request) -> Any:
+        if self._fallback is not None:
+            return getChildForRequest(self._fallback, request).render(request)
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        if request.method in (b"GET", b"HEAD"):
+            request.setResponseCode(426, REASONS[426])
+            request.setHeader(b"upgrade", b"websocket")
+            request.setHeader(b"connection", b"Upgrade")
+        else:
+            request.setResponseCode(405)
+            request.setHeader(b"allow", b"GET")
+        return HELP.encode()
+
+    def _carry_out(self, decision: Decision, request: Request, offer: Offer) -> None:
+        if isinstance(decision, Accept):
+            self._accept(request, offer, decision)
+        elif isinstance(decision, Reject):
+            self._answer(request, decision.status, decision.body, decision.headers)
+        elif self._fallback is not None:
+            serve_no_more(request)
+            self._render_fallback(request)
+        else:
+            self._refuse(request, Refusal(404, "there is no WebSocket at this address"))
+
+    def _render_fallback(self, request: Request) -> None:
+        assert self._fallback is not None
+        body = getChildForRequest(self._fallback, request).render(request)
+        if body is not NOT_DONE_YET:
+            request.write(body)
+            request.finish()
+
+    def _accept(self, request: Request, offer: Offer, decision: Accept) -> None:
+        subprotocol = decision.subprotocol
+        if subprotocol is not None and subprotocol not in offer.subprotocols:
+            raise ValueError(
+                f"the client did not offer the subprotocol {subprotocol!r}, only {offer.subprotocols}"
+            )
+        head = offer.accept(subprotocol, [*_application_fields(request), *decision.headers])
+        stream = WebSocketStream(
+            offer.codec(),
+            self.settings,
+            self._clock,
+            request=request,
+            subprotocol=subprotocol,
+            secure=offer.secure,
+        )
+        run_cascade(stream, decision.handshake)
+        body = request.content.read() if request.content else b""
+        early = body + take_over(request, stream)
+        request.setResponseCode(101)
+        self.handshakes[offer.version] += 1
+        self.streams.add(stream)
+        stream.when_closed().addCallback(self._closed, stream, request)
+        transport: Any = request.transport
+        transport.write(head)
+        stream.makeConnection(transport)
+        # Operators want to see when the old versions may be switched off.
+        log = self._log.info if offer.version in (75, 76) else self._log.debug
+        log("{stream} is being opened at {uri}", stream=stream, uri=request.uri)
+        stream.dataReceived(early)
+
+    def _closed(self, end: CloseReason, stream: WebSocketStream, request: Request) -> None:
+        self.streams.discard(stream)
+        lost = None if end.clean else Failure(ConnectionLost(end.reason))
+        finish(request, stream.bytes_sent, lost)
+
+    def _refuse(self, request: Request, refusal: Refusal) -> None:
+        self._log.info(
+            "{peer} was refused a WebSocket at {uri}: {status} {reason}",
+            peer=request.getClientAddress(),
+            uri=request.uri,
+            status=refusal.status,
+            reason=refusal.reason,
+        )
+        self._answer(request, refusal.status, f"{refusal.reason}\n", refusal.headers)
+
+    def _answer(self, request: Request, status: int, body: str | bytes, headers: HeaderFields | Any) -> None:
+        request.setResponseCode(status, REASONS.get(status))
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        for name in {name for name, _ in headers}:
+            request.responseHeaders.removeHeader(name)
+        for name, value in headers:
+            request.responseHeaders.addRawHeader(name, value)
+        data = body.encode() if isinstance(body, str) else body
+        answer_and_close(request, data, self._clock, self.settings.closing_timeout)
+
+    def _failed(self, failure: Failure, request: Request) -> None:
+        if request.channel is None:
+            if not failure.check(CancelledError):
+                self._log.failure("a dispatcher failed, after its client had left", failure)
+            return
+        self._log.failure("a dispatcher failed for {uri}", failure, uri=request.uri)
+        self._answer(request, 500, "internal error\n", ())
+
+
+def offered_subprotocols(request: Request) -> tuple[str, ...]:
+    """Return the subprotocols that a client offers, in its order of preference; for dispatchers."""
+    offered = hixie_subprotocols(_opening_request(request, Settings()))
+    return () if isinstance(offered, Refusal) else offered
+
+
+def select_subprotocol(request: Request, supported: Iterable[str]) -> str | None:
+    """Return the first of the supported subprotocols, best first, that a client offers; for dispatchers."""
+    offered = offered_subprotocols(request)
+    return next((name for name in supported if name in offered), None)
+
+
+def _opening_request(request: Request, settings: Settings) -> OpeningRequest:
+    fields: dict[str, list[str]] = {}
+    for name, values in request.requestHeaders.getAllRawHeaders():
+        fields.setdefault(name.decode("latin-1").lower(), []).extend(value.decode("latin-1") for value in values)
+    return OpeningRequest(
+        method=request.method.decode("latin-1"),
+        target=request.uri.decode("latin-1"),
+        fields=fields,
+        secure=bool(request.isSecure()),
+        trusted=settings.trusts(getattr(request.getClientAddress(), "host", None)),
+    )
+
+
+def _application_fields(request: Request) -> Iterable[tuple[str, str]]:
+    """Return what a dispatcher or a parent resource has set for the answer: header fields and cookies."""
+    for name, values in request.responseHeaders.getAllRawHeaders():
+        lower = name.lower()
+        if lower not in NOT_FOR_AN_UPGRADE and not lower.startswith(b"sec-websocket-"):
+            for value in values:
+                yield name.decode("latin-1"), value.decode("latin-1")
+    for cookie in request.cookies:
+        yield "Set-Cookie", cookie.decode("latin-1")
+
+
+def _global_reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor

@@ -1,0 +1,168 @@
+"""Takes an HTTP/1.1 connection out of twisted.web's hands: the one module that touches its private parts.
+
+What it relies on, each with a test in ``tests/test_takeover.py``:
+
+- ``request.channel`` is the ``HTTPChannel``; ``channel.transport`` is what the channel writes to.
+- While a request is being handled, the channel keeps what arrives in ``_dataBuffer``, and behind that in the
+  buffer of ``LineReceiver`` (``clearLineBuffer``); once full it stops reading from the transport.
+- The channel is the transport's push producer, and has an idle timer (``setTimeout``).
+- ``channel.persistent`` decides whether another request is served after this one.
+- The transport's reader is a ``_GenericHTTPChannelProtocol`` in front of the channel: it is
+  ``wrappedProtocol`` of a ``ProtocolWrapper`` (TLS, PROXY protocol) and ``protocol`` of any other transport.
+- ``request.notifications`` are the Deferreds of ``notifyFinish``; ``channel.factory.log`` writes the access log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IProtocol,
+    IReactorTime,
+    ISSLTransport,
+    ITCPTransport,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request, _GenericHTTPChannelProtocol
+from zope.interface import implementer
+
+from hunchensocket_tx.errors import NotUpgradable
+
+__all__ = ["answer_and_close", "finish", "half_close", "serve_no_more", "take_over"]
+
+
+def take_over(request: Request, protocol: IProtocol) -> bytes:
+    """Make a protocol the reader of a request's connection, in place of twisted.web.
+
+    It can be done at any moment between the request's arrival and the first byte of its answer. Afterwards
+    the transport (TCP, TLS, unix, or a wrapper of these) calls the protocol itself. ``protocol`` is not told:
+    connect it to ``request.transport`` once that is convenient, within this turn of the reactor.
+
+    :returns: the bytes that arrived behind the request so far.
+    :raises NotUpgradable: if the client is gone, if the answer has begun, or if this is not HTTP/1.1.
+    """
+    channel = request.channel
+    if channel is None:
+        raise NotUpgradable("the client is gone")
+    if not isinstance(channel, HTTPChannel):
+        raise NotUpgradable(
+            f"only connections of HTTP/1.1 can be taken over, not those of {type(channel).__name__}"
+        )
+    if request.startedWriting:
+        raise NotUpgradable("the answer to this request has begun already")
+    transport: Any = channel.transport
+    channel.setTimeout(None)
+    transport.unregisterProducer()
+    early = b"".join([*channel._dataBuffer, channel.clearLineBuffer()])
+    channel._dataBuffer = []
+    _redirect(transport, channel, protocol)
+    transport.resumeProducing()  # the channel may have stopped reading, as its buffer was full
+    return early
+
+
+def _redirect(transport: Any, channel: HTTPChannel, protocol: IProtocol) -> None:
+    """Let what the transport reads reach the protocol, without the channel between them if possible."""
+    reader = transport if isinstance(transport, ProtocolWrapper) else getattr(transport, "protocol", None)
+    if isinstance(reader, ProtocolWrapper):
+        reader.wrappedProtocol = protocol
+    elif isinstance(reader, (HTTPChannel, _GenericHTTPChannelProtocol)):
+        transport.protocol = protocol
+    # A transport of another kind goes on calling the channel; so may a caller that is in the midst of it.
+    channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
+
+
+def finish(request: Request, sent: int, reason: Failure | None) -> None:
+    """End a request whose connection was taken over: write its access log line, fire its ``notifyFinish``.
+
+    The status is what ``request.code`` says.
+
+    :param sent: bytes of the answer behind its head, for the log.
+    :param reason: why the connection ended, if it was not a clean end.
+    """
+    request.sentLength = sent
+    factory = getattr(request.channel, "factory", None)
+    if factory is not None:
+        factory.log(request)
+    request.finished = 1
+    if reason is None:
+        waiting, request.notifications = request.notifications, []
+        for deferred in waiting:
+            deferred.callback(None)
+    request.connectionLost(reason or Failure(connectionDone.value))
+
+
+def serve_no_more(request: Request) -> None:
+    """Have the connection closed after the answer, and what is behind the request dropped."""
+    if isinstance(request.channel, HTTPChannel):
+        request.channel.persistent = 0
+
+
+def answer_and_close(request: Request, body: bytes, clock: IReactorTime, timeout: float) -> None:
+    """Answer a request whose status and headers are set, then close, whatever else the client sends.
+
+    Upgraded bytes (key3) may still be on their way: they are read and dropped until the client closes or the
+    time is over, since closing with unread input makes the kernel reset the connection, and the answer lost.
+
+    :param timeout: seconds to wait for the client.
+    """
+    serve_no_more(request)
+    request.setHeader(b"connection", b"close")
+    request.setHeader(b"content-length", b"%d" % len(body))
+    channel = request.channel
+    if not isinstance(channel, HTTPChannel):
+        request.write(body)
+        request.finish()
+        return
+    drain = _Drain(request, clock, timeout, len(body))
+    take_over(request, drain)
+    request.write(body)
+    drain.makeConnection(channel.transport)  # type: ignore[no-untyped-call]
+
+
+def half_close(transport: ITransport) -> None:
+    """Send what is buffered, then the end of our side, and go on reading; plain TCP and unix sockets only.
+
+    TLS says good-bye in both directions at once, and reads on until the peer has done so too.
+    """
+    if ISSLTransport.providedBy(transport) or not ITCPTransport.providedBy(transport):
+        transport.loseConnection()
+    else:
+        transport.loseWriteConnection()
+
+
+@implementer(IHalfCloseableProtocol)
+class _Drain(Protocol):
+    """Reads and drops until the peer closes or the time is over."""
+
+    def __init__(self, request: Request, clock: IReactorTime, timeout: float, sent: int) -> None:
+        self._request = request
+        self._sent = sent
+        self._timer = clock.callLater(timeout, self._abort)
+
+    def connectionMade(self) -> None:
+        """Close our side."""
+        assert self.transport is not None
+        half_close(self.transport)
+
+    def readConnectionLost(self) -> None:
+        """Close, as the peer has done so."""
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nothing more to do: our side is closed, as wanted."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End the request."""
+        if self._timer.active():
+            self._timer.cancel()
+        finish(self._request, self._sent, None)
+
+    def _abort(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
