@@ -118,7 +118,7 @@ async def connect(case: TestCase, address: Any, endpoint: IStreamClientEndpoint 
 
 
 def request_76(
-    address: Any, path: str = "/", *, key3: bytes = KEY3, secure: bool = False, **changes: str | None
+    address: Any, path: str = "/", *, key3: bytes = KEY3, secure: bool = False, **changes: Any
 ) -> bytes:
     """Return a hixie-76 request with the keys of the draft's example.
 
@@ -138,7 +138,7 @@ def request_76(
     return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode("latin-1") + key3
 
 
-async def open_76(case: TestCase, address: Any, path: str = "/", **changes: str | None) -> RawClient:
+async def open_76(case: TestCase, address: Any, path: str = "/", **changes: Any) -> RawClient:
     """Connect and complete the opening handshake of hixie-76; what comes then is in ``data``."""
     client = await connect(case, address)
     client.write(request_76(address, path, **changes))
