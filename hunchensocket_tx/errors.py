@@ -5,6 +5,7 @@
     HunchensocketError
     ├── MisuseError                you asked for what cannot be done; the text says what to do instead
     │   ├── InvalidSetting         (a ValueError)   a setting has a value that makes no sense
+    │   ├── InvalidCloseCode       (a ValueError)   a close code that must not be sent
     │   ├── UnsupportedMessage     (a TypeError)    this protocol version cannot carry such a message
     │   ├── NoCurrentStream        (a LookupError)  no handler is running, so there is no current stream
     │   └── NotUpgradable          (a RuntimeError) this request's connection cannot be taken over
@@ -19,6 +20,7 @@ __all__ = [
     "ConnectionClosed",
     "HandshakeFailed",
     "HunchensocketError",
+    "InvalidCloseCode",
     "InvalidSetting",
     "MisuseError",
     "NoCurrentStream",
@@ -38,6 +40,10 @@ class MisuseError(HunchensocketError):
 
 class InvalidSetting(MisuseError, ValueError):
     """A setting has an impossible value; the text names the setting and what would be right."""
+
+
+class InvalidCloseCode(MisuseError, ValueError):
+    """A close code that must not stand in a Close frame (RFC 6455 section 7.4)."""
 
 
 class UnsupportedMessage(MisuseError, TypeError):

@@ -6,10 +6,23 @@ of the small values below.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["CloseReason", "Closed", "Codec", "Event", "Failed", "Message", "Opened", "Reply"]
+__all__ = [
+    "CloseReason",
+    "Closed",
+    "Codec",
+    "Event",
+    "Failed",
+    "Message",
+    "Opened",
+    "Piece",
+    "Ping",
+    "Pong",
+    "Reply",
+]
 
 Message = str | bytes
 
@@ -24,6 +37,28 @@ class Reply:
     """Bytes that the protocol owes the peer; write them at this point of the order."""
 
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a message, from a codec that was told to yield such instead of whole messages."""
+
+    data: Message
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The peer wants to know whether we live; the answer is among the replies."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The peer's answer to a ping, or an unasked sign of life."""
+
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +96,7 @@ class CloseReason:
     clean: bool
 
 
-Event = Message | Opened | Reply | Closed | Failed
+Event = Message | Piece | Opened | Reply | Ping | Pong | Closed | Failed
 
 
 class Codec(Protocol):
@@ -73,6 +108,12 @@ class Codec(Protocol):
     has_closing_handshake: bool
     """Whether the peer will answer what :meth:`close` returns; if not, dropping TCP is all there is."""
 
+    has_control_frames: bool
+    """Whether there are pings, and whether a message may be closed in its midst."""
+
+    control_budget: int
+    """How many control frames may still come; the codec's owner, who has a clock, refills it."""
+
     def receive(self, data: bytes) -> list[Event]:
         """Take what arrived, however it was cut, and tell what it completed.
 
@@ -80,12 +121,34 @@ class Codec(Protocol):
         handshake is complete by then answers :class:`Opened`.
         """
 
-    def encode(self, message: Message) -> bytes:
+    def encode(self, message: Message, *, compress: bool = True) -> bytes:
         """Return the bytes that carry a message.
 
+        :param compress: whether to compress it, if that was agreed upon and it is worth it.
         :raises UnsupportedMessage: if this version has no such kind of message.
+        """
+
+    def encode_part(self, data: Message, *, final: bool, compress: bool = True) -> bytes:
+        """Return the bytes that carry the next part of a message; the first part sets its kind.
+
+        :param compress: counts with the first part.
+        :raises UnsupportedMessage: if this version has no such kind of message.
+        """
+
+    def variant(self, kind: type[Message], compress: bool) -> Hashable:
+        """Return a value that is equal for codecs whose :meth:`encode` returns the same bytes for the same
+        message; None for a codec that is like no other, as its compression remembers what it sent."""
+
+    def ping(self, payload: bytes) -> bytes:
+        """Return the bytes that ask the peer whether it lives.
+
+        :raises UnsupportedMessage: if this version has no control frames.
         """
 
     def close(self, code: int, reason: str) -> bytes:
         """Return the bytes that start, or answer, the closing handshake: empty if that was done already, or
-        if this version has none. Codes and reasons that a version cannot carry are left out."""
+        if this version has none. Codes and reasons that a version cannot carry are left out.
+
+        :param code: 1005 for none.
+        :raises InvalidCloseCode: if the version has codes, and this one must not be sent.
+        """

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hunchensocket_tx.addresses import host_with_port, parse_origin
 from hunchensocket_tx.settings import Settings
-from hunchensocket_tx.wire.headers import forwarded_parameters, host_with_port, parse_origin, tokens
-from hunchensocket_tx.wire.hixie_handshake import judge_hixie
-from hunchensocket_tx.wire.opening import Offer, OpeningRequest, Refusal
+from hunchensocket_tx.wire.headers import forwarded_parameters, tokens
+from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols, judge_hixie
+from hunchensocket_tx.wire.hybi_handshake import HYBI_VERSIONS, hybi_subprotocols, judge_hybi
+from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
 
-__all__ = ["is_attempt", "judge"]
+__all__ = ["is_attempt", "judge", "subprotocols"]
 
 
 def is_attempt(fields: Mapping[str, Sequence[str]]) -> bool:
@@ -36,17 +38,19 @@ def judge(request: OpeningRequest, settings: Settings) -> Offer | Refusal:
     refusal = _judge_http(request)
     if refusal:
         return refusal
-    version = _version(request)
+    version = _version(request, settings)
     if isinstance(version, Refusal):
         return version
     if version not in settings.versions:
-        return _unspoken(version, settings)
+        return Refusal(403, f"hixie-{version} is switched off here")
     secure, host = _public_address(request, settings)
     if isinstance(host, Refusal):
         return host
-    refusal = _judge_origin(request, settings, secure, host)
+    refusal = _judge_origin(_origins(request, version), settings, secure, host)
     if refusal:
         return refusal
+    if version in HYBI_VERSIONS:
+        return judge_hybi(request, settings, version, secure)
     if settings.legacy_over_tls_only and not secure:
         return Refusal(403, f"hixie-{version} is accepted over TLS only here")
     location = (settings.external_url or f"{'wss' if secure else 'ws'}://{host}").rstrip("/") + request.target
@@ -66,33 +70,47 @@ def _judge_http(request: OpeningRequest) -> Refusal | None:
     return None
 
 
-def _version(request: OpeningRequest) -> int | Refusal:
-    """Tell the versions apart by their fields (HIXIE: Key1 and Key2; hybi-02 on: a number)."""
+def subprotocols(request: OpeningRequest) -> tuple[str, ...]:
+    """Return the subprotocols that a client offers, whatever its version; empty if they are malformed."""
+    offered = (hybi_subprotocols if request.all("sec-websocket-version") else hixie_subprotocols)(request)
+    return () if isinstance(offered, Refusal) else offered
+
+
+def _version(request: OpeningRequest, settings: Settings) -> int | Refusal:
+    """Tell the versions apart by their fields: a number since hybi-04, Key1 and Key2 in hixie-76."""
     if request.all("sec-websocket-version"):
-        return _parse_version(request.all("sec-websocket-version"))
-    if any(draft != "0" for draft in request.all("sec-websocket-draft")):
+        return _parse_version(request.all("sec-websocket-version"), settings)
+    drafts = request.all("sec-websocket-draft")
+    if any(draft != "0" for draft in drafts):
         return Refusal(400, "the drafts hybi-02 and hybi-03 are not spoken")
-    if request.all("sec-websocket-key1") or request.all("sec-websocket-key2"):
+    if drafts or request.all("sec-websocket-key1") or request.all("sec-websocket-key2"):
         return 76
-    if request.all("sec-websocket-key"):
-        return Refusal(400, "Sec-WebSocket-Key came without Sec-WebSocket-Version")
+    if request.all("sec-websocket-key") or 75 not in settings.versions:
+        reason = "Sec-WebSocket-Version is missing (and hixie-75, which has none, is switched off here)"
+        return Refusal(400, reason, _spoken(settings))
     return 75
 
 
-def _parse_version(values: Sequence[str]) -> int | Refusal:
-    if len(values) == 1 and values[0].isascii() and values[0].isdigit() and len(values[0]) <= 3:
-        return int(values[0])
-    return Refusal(400, "Sec-WebSocket-Version is not one number")
+def _parse_version(values: Sequence[str], settings: Settings) -> int | Refusal:
+    """Return the number that the client asks for, if it is spoken; if not, tell those that are (4.4)."""
+    if len(values) != 1 or not values[0].isascii() or not values[0].isdigit():
+        return Refusal(400, "Sec-WebSocket-Version is not one number", _spoken(settings))
+    for version in HYBI_VERSIONS:
+        if values[0] == str(version) and version in settings.versions:
+            return version
+    fields = [("Upgrade", "websocket"), *_spoken(settings)]
+    return Refusal(426, f"WebSocket version {values[0][:9]} is not spoken here", fields)
 
 
-def _unspoken(version: int, settings: Settings) -> Refusal:
-    """Refuse a version, with those that are spoken where the client can understand them (RFC 6455 4.4)."""
-    if version in (75, 76):
-        return Refusal(403, f"hixie-{version} is switched off here")
-    spoken = ", ".join(f"hixie-{number}" for number in settings.versions)
-    return Refusal(
-        426, f"WebSocket version {version} is not spoken here, only {spoken}", [("Upgrade", "WebSocket")]
-    )
+def _spoken(settings: Settings) -> HeaderFields:
+    versions = ", ".join(str(version) for version in HYBI_VERSIONS if version in settings.versions)
+    return [("Sec-WebSocket-Version", versions)] if versions else []
+
+
+def _origins(request: OpeningRequest, version: int) -> Sequence[str]:
+    """Return the Origin, which hybi-07 to -10 call by another name."""
+    origins = request.all("origin")
+    return origins if origins or version not in (7, 8) else request.all("sec-websocket-origin")
 
 
 def _public_address(request: OpeningRequest, settings: Settings) -> tuple[bool, str | Refusal]:
@@ -117,13 +135,12 @@ def _public_address(request: OpeningRequest, settings: Settings) -> tuple[bool, 
     return secure, host
 
 
-def _judge_origin(request: OpeningRequest, settings: Settings, secure: bool, host: str) -> Refusal | None:
+def _judge_origin(origins: Sequence[str], settings: Settings, secure: bool, host: str) -> Refusal | None:
     """Judge where the page comes from that wants to connect (hybi-00 section 5.1; RFC 6455 section 10.2)."""
-    origins = request.all("origin")
-    if not origins or settings.origins == "*":
-        return None
     if len(origins) > 1:
         return Refusal(400, "there is more than one Origin")
+    if not origins or settings.origins == "*":
+        return None
     origin = origins[0]
     if settings.origins != "same":
         listed = {parse_origin(one) or one for one in settings.origins}
@@ -135,7 +152,8 @@ def _judge_origin(request: OpeningRequest, settings: Settings, secure: bool, hos
     own = f"{'https' if secure else 'http'}://{host}"
     if settings.external_url is not None:
         own = "http" + "/".join(settings.external_url.split("/")[:3])[2:]
-    if parse_origin(origin) == parse_origin(own):
+    parsed = parse_origin(origin)
+    if parsed is not None and parsed == parse_origin(own):
         return None
     return Refusal(
         403,

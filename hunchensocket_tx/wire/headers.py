@@ -6,22 +6,26 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Origin", "forwarded_parameters", "host_with_port", "is_field_value", "parse_origin", "tokens"]
+__all__ = [
+    "Extension",
+    "forwarded_parameters",
+    "is_field_value",
+    "is_token",
+    "parse_extensions",
+    "tokens",
+]
 
-DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._~%!$&'()*+,;=-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?\Z")
-_HOST = re.compile(r"([a-z0-9._~%!$&'()*+,;=-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?\Z")
-_FORWARDED_PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=(?:"([^"\\]*)"|([^\s;,"]+))\s*\Z')
+_CHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TOKEN = re.compile(rf"{_CHARS}\Z")
+_FORWARDED_PAIR = re.compile(rf'\s*({_CHARS})=(?:"([^"\\]*)"|([^\s;,"]+))\s*\Z')
+_PARAMETER = re.compile(rf'({_CHARS})(?:[ \t]*=[ \t]*({_CHARS}|"{_CHARS}"))?\Z')
 
 
-class Origin(NamedTuple):
-    """A parsed origin (RFC 6454): equal to another if scheme, host and port are."""
+class Extension(NamedTuple):
+    """An element of ``Sec-WebSocket-Extensions``: its name, and its parameters with their values, if any."""
 
-    scheme: str
-    host: str
-    port: int | None
+    name: str
+    parameters: tuple[tuple[str, str | None], ...] = ()
 
 
 def tokens(values: Iterable[str]) -> list[str]:
@@ -33,25 +37,9 @@ def tokens(values: Iterable[str]) -> list[str]:
     return [part.lower() for part in parts if _TOKEN.match(part)]
 
 
-def parse_origin(text: str) -> Origin | None:
-    """Parse a serialized origin or the start of a URL without path; None if it is not one, as ``null``."""
-    if not (match := _ORIGIN.match(text.lower())):
-        return None
-    scheme, host, port = match.groups()
-    return Origin(scheme, host, int(port) if port else DEFAULT_PORTS.get(scheme))
-
-
-def host_with_port(text: str, scheme: str) -> str | None:
-    """Return a Host value lower-cased and without the port that is the scheme's default; None if malformed.
-
-    :param scheme: ``ws`` or ``wss``, ``http`` or ``https``.
-    """
-    if not (match := _HOST.match(text.lower())):
-        return None
-    host, port = match.groups()
-    if port is None or int(port) == DEFAULT_PORTS[scheme]:
-        return host
-    return f"{host}:{int(port)}" if 0 < int(port) < 65536 else None
+def is_token(text: str) -> bool:
+    """Tell whether a text is a token (RFC 9110 section 5.6.2)."""
+    return _TOKEN.match(text) is not None
 
 
 def forwarded_parameters(values: Iterable[str]) -> dict[str, str]:
@@ -59,9 +47,51 @@ def forwarded_parameters(values: Iterable[str]) -> dict[str, str]:
 
     The last element is the one that the nearest proxy added.
     """
-    elements = [element for value in values for element in value.split(",")]
-    pairs = (_FORWARDED_PAIR.match(pair) for pair in elements[-1].split(";")) if elements else ()
+    elements = split_unquoted(",".join(values), ",")
+    pairs = (_FORWARDED_PAIR.match(pair) for pair in split_unquoted(elements[-1], ";")) if elements else ()
     return {pair[1].lower(): pair[2] if pair[2] is not None else pair[3] for pair in pairs if pair}
+
+
+def parse_extensions(values: Iterable[str]) -> list[Extension]:
+    """Return the extensions of a ``Sec-WebSocket-Extensions`` field that may be spread over several lines (9.1).
+
+    An element that is malformed is left out, and thus declined.
+    """
+    return [
+        extension
+        for value in values
+        for element in split_unquoted(value, ",")
+        if (extension := _parse_extension(element)) is not None
+    ]
+
+
+def _parse_extension(text: str) -> Extension | None:
+    name, *parts = [part.strip(" \t") for part in split_unquoted(text, ";")]
+    matches = [_PARAMETER.match(part) for part in parts]
+    if not _TOKEN.match(name) or not all(matches):
+        return None
+    return Extension(name, tuple((match[1], _unquoted(match[2])) for match in matches if match))
+
+
+def _unquoted(value: str | None) -> str | None:
+    return value[1:-1] if value is not None and value.startswith('"') else value
+
+
+def split_unquoted(text: str, separator: str) -> list[str]:
+    """Split at a separator, but not within quoted strings; nothing comes of a text with a quote left open."""
+    parts, quoted, escaped = [""], False, False
+    for char in text:
+        if char == separator and not quoted:
+            parts.append("")
+            continue
+        parts[-1] += char
+        if escaped:
+            escaped = False
+        elif char == '"':
+            quoted = not quoted
+        elif quoted and char == "\\":
+            escaped = True
+    return [] if quoted else parts
 
 
 def is_field_value(text: str) -> bool:

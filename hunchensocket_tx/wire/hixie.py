@@ -18,7 +18,7 @@ from hashlib import md5
 
 from hunchensocket_tx.errors import UnsupportedMessage
 from hunchensocket_tx.settings import Settings
-from hunchensocket_tx.wire.events import Closed, Event, Failed, Message, Opened, Reply
+from hunchensocket_tx.wire.events import Closed, Event, Failed, Message, Opened, Piece, Reply
 
 __all__ = ["KEY3_SIZE", "HixieCodec", "challenge_response"]
 
@@ -53,22 +53,28 @@ class HixieCodec:
     :param settings: gives ``max_message_size``, ``max_skip_size`` and ``invalid_utf8``.
     :param version: 76, or 75, which has neither a challenge nor a closing handshake.
     :param client: whether this is the client's end, which substitutes U+FFFD for bad UTF-8 always (4.3).
+    :param pieces: whether to yield messages as pieces, of which each has one.
     :param key_parts: server, version 76: the two numbers from the keys; key3 is awaited, its answer replied.
     :param expected_response: client, version 76: the 16 bytes that the server has to send first.
     """
+
+    has_control_frames = False
 
     __slots__ = (
         "_buffer",
         "_close_sent",
         "_count",
         "_expected_response",
+        "_in_frame",
         "_key_parts",
         "_length",
         "_max_message_size",
         "_max_skip_size",
+        "_pieces",
         "_read",
         "_type",
         "_utf8_errors",
+        "control_budget",
         "has_closing_handshake",
         "version",
     )
@@ -79,6 +85,7 @@ class HixieCodec:
         *,
         version: int = 76,
         client: bool = False,
+        pieces: bool = False,
         key_parts: tuple[int, int] | None = None,
         expected_response: bytes | None = None,
     ) -> None:
@@ -87,9 +94,12 @@ class HixieCodec:
         self._max_message_size = settings.max_message_size
         self._max_skip_size = settings.max_skip_size
         self._utf8_errors = "replace" if client or settings.invalid_utf8 == "replace" else "strict"
+        self._pieces = pieces
         self._key_parts = key_parts
         self._expected_response = expected_response
         self._close_sent = False
+        self._in_frame = False
+        self.control_budget = 0
         self._buffer = bytearray()
         self._count = 0  # bytes of the current frame so far: of its text, skipped, or of its length
         self._length = 0
@@ -106,23 +116,47 @@ class HixieCodec:
             position = self._read(self, data, position, events)
         return events
 
-    def encode(self, message: Message) -> bytes:
-        """Return the frame of a text message.
+    def encode(self, message: Message, *, compress: bool = True) -> bytes:
+        """Return the frame of a text message. There is no compression.
 
         :raises UnsupportedMessage: for bytes, which these versions cannot carry.
         :raises UnicodeEncodeError: for text with lone surrogates, which has no UTF-8.
         """
-        if isinstance(message, str):
-            return b"\x00" + message.encode() + TERMINATOR
+        return b"\x00" + self._encode_text(message) + TERMINATOR
+
+    def encode_part(self, data: Message, *, final: bool, compress: bool = True) -> bytes:
+        """Return the next part of a text frame."""
+        start = b"" if self._in_frame else b"\x00"
+        encoded = start + self._encode_text(data)
+        self._in_frame = not final
+        return encoded + TERMINATOR if final else encoded
+
+    def _encode_text(self, text: Message) -> bytes:
+        if isinstance(text, str):
+            return text.encode()
         raise UnsupportedMessage(
-            f"hixie-{self.version} carries text only, not {type(message).__name__}: send str (bytes can travel "
+            f"hixie-{self.version} carries text only, not {type(text).__name__}: send str (bytes can travel "
             "as base64 text, if both ends agree on it, say by a subprotocol), or leave this version out of "
             "the setting 'versions'"
         )
 
+    def variant(self, kind: type[Message], compress: bool) -> str:
+        """All hixie frames of a text are the same."""
+        return "hixie"
+
+    def ping(self, payload: bytes) -> bytes:
+        """There is no ping.
+
+        :raises UnsupportedMessage: always.
+        """
+        raise UnsupportedMessage(f"hixie-{self.version} has no ping")
+
     def close(self, code: int, reason: str) -> bytes:
-        """Return ``FF 00`` the first time; version 75 closes by dropping TCP. Code and reason cannot be sent."""
-        if self._close_sent or not self.has_closing_handshake:
+        """Return ``FF 00`` the first time; version 75 closes by dropping TCP. Code and reason cannot be sent.
+
+        Nor can the closing frame itself within a message that is being sent in parts, which it would complete.
+        """
+        if self._close_sent or not self.has_closing_handshake or self._in_frame:
             return b""
         self._close_sent = True
         return CLOSING_FRAME
@@ -178,9 +212,10 @@ class HixieCodec:
             self._buffer += payload
             payload, self._buffer = self._buffer, bytearray()
         try:
-            events.append(payload.decode("utf-8", self._utf8_errors))
+            text = payload.decode("utf-8", self._utf8_errors)
         except UnicodeDecodeError:
             return self._fail(events, len(data), 1007, "text is not UTF-8")
+        events.append(Piece(text, True) if self._pieces else text)
         self._read = HixieCodec._read_type
         return end + 1
 

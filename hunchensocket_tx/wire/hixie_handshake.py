@@ -9,6 +9,7 @@ from random import Random, SystemRandom
 
 from hunchensocket_tx.errors import HandshakeFailed
 from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.wire.headers import is_field_value
 from hunchensocket_tx.wire.hixie import KEY3_SIZE, HixieCodec, challenge_response
 from hunchensocket_tx.wire.opening import HeaderFields, OpeningRequest, Refusal, render_head
 
@@ -68,6 +69,7 @@ class HixieOffer:
     secure: bool
     key_parts: tuple[int, int] | None
     settings: Settings
+    extensions: str = ""
 
     def accept(self, subprotocol: str | None, headers: HeaderFields) -> bytes:
         """Return the head of the answer (5.2 steps 10 to 12). Clients compare case, so mind it."""
@@ -83,9 +85,9 @@ class HixieOffer:
             fields.append((f"{prefix}WebSocket-Protocol", subprotocol))
         return render_head(f"HTTP/1.1 101 {phrase} Protocol Handshake", [*fields, *headers])
 
-    def codec(self) -> HixieCodec:
+    def codec(self, *, pieces: bool = False) -> HixieCodec:
         """Return the codec for what follows the head, key3 first."""
-        return HixieCodec(self.settings, version=self.version, key_parts=self.key_parts)
+        return HixieCodec(self.settings, version=self.version, key_parts=self.key_parts, pieces=pieces)
 
 
 def judge_hixie(
@@ -99,6 +101,8 @@ def judge_hixie(
     origins = request.all("origin")
     if len(origins) != 1 or not origins[0]:
         return Refusal(400, "there is not exactly one Origin")
+    if not is_field_value(origins[0]):
+        return Refusal(400, "the Origin has control characters")
     if request.all("transfer-encoding") or any(size != "8" for size in request.all("content-length")):
         return Refusal(400, "a body other than the eight bytes of key3 is announced")
     subprotocols = hixie_subprotocols(request)
@@ -131,8 +135,11 @@ def hixie_subprotocols(request: OpeningRequest) -> tuple[str, ...] | Refusal:
     if not values or not values[0]:
         return ()
     value = values[0]
+    if not all(" " <= char <= "~" for char in value):
+        return Refusal(400, "the subprotocol is not printable ASCII")
     commas = [part.strip() for part in value.split(",")]
-    return tuple(dict.fromkeys(part for part in (value, *value.split(), *commas) if part))
+    words = [word.strip(",") for word in value.split()]
+    return tuple(dict.fromkeys(part for part in (value, *commas, *words) if part))
 
 
 class HixieClientHandshake:
@@ -158,9 +165,12 @@ class HixieClientHandshake:
         headers: HeaderFields = (),
         random: Random | None = None,
     ) -> None:
+        if not target.startswith("/") or not all("!" <= char <= "~" for char in target):
+            raise ValueError(f"{target!r} is not a path of printable ASCII")
         random = random or SystemRandom()
+        host = host.lower()
         self._origin = origin
-        self._location = f"{'wss' if secure else 'ws'}://{host.lower()}{target}"
+        self._location = f"{'wss' if secure else 'ws'}://{host}{target}"
         self._subprotocol = subprotocol
         key1, part1 = make_key(random)
         key2, part2 = make_key(random)
@@ -189,8 +199,10 @@ class HixieClientHandshake:
         if status != 101:
             raise HandshakeFailed(f"the server answered with status {status}, not 101")
         wanted = {"upgrade": "WebSocket", "sec-websocket-location": self._location}
-        if self._subprotocol is not None or fields.get("sec-websocket-protocol"):
-            wanted["sec-websocket-protocol"] = self._subprotocol or ""
+        if self._subprotocol is not None:
+            wanted["sec-websocket-protocol"] = self._subprotocol
+        elif fields.get("sec-websocket-protocol"):
+            raise HandshakeFailed("the server chose a subprotocol, but none was asked for")
         for name, value in wanted.items():
             if list(fields.get(name, ())) != [value]:
                 raise HandshakeFailed(f"{name} is {list(fields.get(name, ()))!r}, not {value!r}")

@@ -26,6 +26,7 @@ class OpeningRequest:
     :ivar fields: field names in lower case, and their values line by line, trimmed; bytes read as ISO 8859-1.
     :ivar secure: whether it came over TLS.
     :ivar trusted: whether it came from a proxy whose forwarded fields are to be believed.
+    :ivar http_version: as sent, ``HTTP/1.1``.
     """
 
     method: str
@@ -33,6 +34,7 @@ class OpeningRequest:
     fields: Mapping[str, Sequence[str]]
     secure: bool = False
     trusted: bool = False
+    http_version: str = "HTTP/1.1"
 
     def all(self, name: str) -> Sequence[str]:
         """Return the values of a field, given in lower case; empty if it is absent."""
@@ -69,14 +71,21 @@ class Offer(Protocol):
         """Whether the client's side of the connection is TLS."""
 
     @property
+    def extensions(self) -> str:
+        """The extensions to agree upon, as they stand in the header field; empty for none."""
+
+    @property
     def subprotocols(self) -> tuple[str, ...]:
         """The subprotocols that the client can take, in its order of preference."""
 
     def accept(self, subprotocol: str | None, headers: HeaderFields) -> bytes:
         """Return the head of the answer, with the empty line that ends it."""
 
-    def codec(self) -> Codec:
-        """Return the codec for what follows the head."""
+    def codec(self, *, pieces: bool = False) -> Codec:
+        """Return the codec for what follows the head.
+
+        :param pieces: whether it is to yield messages piece by piece.
+        """
 
 
 def check_extra_headers(headers: Iterable[tuple[str, str]]) -> HeaderFields:
@@ -97,6 +106,12 @@ def check_extra_headers(headers: Iterable[tuple[str, str]]) -> HeaderFields:
 
 
 def render_head(first_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return a request's or an answer's head as bytes, with the empty line that ends it."""
+    """Return a request's or an answer's head as bytes, with the empty line that ends it.
+
+    :raises ValueError: if anything in it would break out of its line.
+    """
     lines = [first_line, *(f"{name}: {value}" for name, value in headers), "", ""]
+    for line in lines:
+        if not is_field_value(line):
+            raise ValueError(f"{line!r} has a character that no line of a head can carry")
     return "\r\n".join(lines).encode("latin-1")

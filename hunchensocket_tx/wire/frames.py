@@ -1,0 +1,73 @@
+"""Frames of RFC 6455 as bytes: their constants, how one is built, and what a Close frame may say."""
+
+from __future__ import annotations
+
+from hunchensocket_tx.errors import InvalidCloseCode
+from hunchensocket_tx.wire.masking import apply_mask
+
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONTINUATION",
+    "FIN",
+    "MASKED",
+    "MAX_CONTROL_PAYLOAD",
+    "PING",
+    "PONG",
+    "RSV1",
+    "TEXT",
+    "build_frame",
+    "close_payload",
+    "is_sendable_close_code",
+]
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+"""Opcodes (11.8); those from CLOSE on are of control frames."""
+
+FIN, RSV1 = 0x80, 0x40
+"""Bits of the first byte (5.2)."""
+
+MASKED = 0x80
+"""Bit of the second byte."""
+
+MAX_CONTROL_PAYLOAD = 125
+"""Bytes (5.5)."""
+
+NO_CODE = 1005
+"""What stands for a Close frame without a code (7.4.1)."""
+
+
+def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
+    """Return a frame (5.2).
+
+    :param first: its first byte: FIN, RSV1 and opcode.
+    :param key: four bytes to mask it with, which clients have to.
+    """
+    size = len(payload)
+    masked = 0 if key is None else MASKED
+    if size < 126:
+        head = bytes((first, masked | size))
+    elif size < 65536:
+        head = bytes((first, masked | 126)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((first, masked | 127)) + size.to_bytes(8, "big")
+    return head + payload if key is None else head + key + apply_mask(payload, key)
+
+
+def is_sendable_close_code(code: int) -> bool:
+    """Tell whether a code may stand in a Close frame, in either direction (7.4)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+def close_payload(code: int, reason: str) -> bytes:
+    """Return what a Close frame says; the reason is cut to what fits, at the border of a code point (5.5.1).
+
+    :param code: 1005 for none.
+    :raises InvalidCloseCode: if it must not be sent.
+    """
+    if code == NO_CODE:
+        return b""
+    if not is_sendable_close_code(code):
+        raise InvalidCloseCode(f"{code} cannot be sent: use 1000-1003, 1007-1014 or 3000-4999")
+    room = MAX_CONTROL_PAYLOAD - 2
+    return code.to_bytes(2, "big") + reason.encode(errors="replace")[:room].decode(errors="ignore").encode()
