@@ -11,11 +11,14 @@ __all__ = ["Inbox"]
 
 
 class Inbox:
-    """Holds one message at most: the next is put in when that is taken, so that reading waits for the taker."""
+    """Hands out one message at a time: the next is let in when it is asked for.
+
+    So reading waits for who asks, and what is done with a message is done before the next, or the end, is seen.
+    """
 
     def __init__(self) -> None:
         self._message: Message | None = None
-        self._taken: Deferred[None] | None = None
+        self._finished: Deferred[None] | None = None
         self._taker: Deferred[Message] | None = None
         self._end: ConnectionClosed | None = None
         self._discarding = False
@@ -23,16 +26,18 @@ class Inbox:
     def put(self, message: Message) -> Deferred[None] | None:
         """Offer a message, as a message handler.
 
-        :returns: None if it found a taker, else a Deferred that fires when it has.
+        :returns: a Deferred that fires when the message was taken and the next is asked for; None if messages are
+            discarded.
         """
         if self._discarding:
             return None
-        if self._taker is not None:
+        finished = self._finished = Deferred[None]()
+        if self._taker is None:
+            self._message = message
+        else:
             taker, self._taker = self._taker, None
             taker.callback(message)
-            return None
-        self._message, self._taken = message, Deferred()
-        return self._taken
+        return finished
 
     def get(self) -> Deferred[Message]:
         """Take the next message.
@@ -42,9 +47,10 @@ class Inbox:
         """
         if self._taker is not None:
             raise MisuseError("somebody is waiting for the next message already; only one can")
+        if self._message is None:
+            self._release()  # lets the next one in, if it has come already
         if self._message is not None:
             message, self._message = self._message, None
-            self._release()
             return succeed(message)
         if self._end is not None:
             return fail(self._end)
@@ -65,9 +71,9 @@ class Inbox:
         self._release()
 
     def _release(self) -> None:
-        taken, self._taken = self._taken, None
-        if taken is not None:
-            taken.callback(None)
+        finished, self._finished = self._finished, None
+        if finished is not None:
+            finished.callback(None)
 
     def _forget_taker(self, _: object) -> None:
         self._taker = None

@@ -2,31 +2,74 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IProducer, IPullProducer, IPushProducer
-from twisted.internet.task import CooperativeTask, TaskFinished, cooperate
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.task import CooperativeTask, TaskStopped, cooperate
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 __all__ = ["Outflow"]
 
+PORTION = 65537
+"""Bytes to hand over at a time: one more than Twisted's transports like, so that they tell when these are gone."""
+
 
 @implementer(IPushProducer)
 class Outflow:
-    """The transport's push producer on behalf of a stream: knows whether the buffer is low, and who waits for it.
+    """What is on its way to a transport: keeps what comes while that is full, and tells those who wait.
 
-    :param transport: an ITransport and IConsumer; its own high-water mark counts (64 KiB in Twisted).
+    It is the transport's push producer on behalf of a stream; the transport's own high-water mark counts.
+
+    :param transport: an ITransport and IConsumer.
+    :param clock: for the timer.
+    :param timeout: seconds that a full transport may take to get rid of what it has; 0 for ever.
+    :param changed: called when the transport becomes full and when everything is sent.
+    :param stuck: called when the timeout is over.
     """
 
-    __slots__ = ("_closed", "_full", "_producer", "_transport", "_waiting")
+    __slots__ = (
+        "_begun",
+        "_blocked",
+        "_changed",
+        "_clock",
+        "_closed",
+        "_full",
+        "_held",
+        "_held_size",
+        "_producer",
+        "_stuck",
+        "_timeout",
+        "_timer",
+        "_transport",
+        "_waiting",
+    )
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(
+        self,
+        transport: Any,
+        clock: IReactorTime,
+        timeout: float = 0,
+        changed: Callable[[], None] = lambda: None,
+        stuck: Callable[[], None] = lambda: None,
+    ) -> None:
         self._transport = transport
-        self._full = False
+        self._clock = clock
+        self._timeout = timeout
+        self._changed = changed
+        self._stuck = stuck
+        self._timer: IDelayedCall | None = None
+        self._blocked = False  # the transport wants no more
+        self._full = False  # it does not, or there is more that it has not got yet
+        self._held: deque[bytes | memoryview] = deque()
+        self._begun = False  # the transport has got a part of the first of these
+        self._held_size = 0
         self._closed: Exception | None = None
-        self._producer: IPushProducer | None = None
+        self._producer: Any = None  # a push producer; who registers it need not declare the interface
         self._waiting: list[Deferred[None]] = []
         transport.registerProducer(self, True)
 
@@ -34,6 +77,21 @@ class Outflow:
     def full(self) -> bool:
         """Whether more is buffered than the transport likes."""
         return self._full
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for the transport to take them."""
+        return self._held_size
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, now or when their turn comes."""
+        if self._closed is not None or (not self._full and len(data) <= PORTION):
+            self._transport.write(data)
+            return
+        self._held.append(data)
+        self._held_size += len(data)
+        if not self._full:
+            self._hand_over()
 
     def drained(self) -> Deferred[None]:
         """Return a Deferred that fires when the buffer is low, now if it is. It fails if the stream closes."""
@@ -45,7 +103,7 @@ class Outflow:
         self._waiting.append(waiting)
         return waiting
 
-    def register(self, producer: IProducer, streaming: bool) -> None:
+    def register(self, producer: Any, streaming: bool) -> None:
         """Attach a producer that is paused while the buffer is full (IConsumer.registerProducer).
 
         :raises RuntimeError: if there is one already.
@@ -57,7 +115,7 @@ class Outflow:
         if self._closed is not None:
             producer.stopProducing()
             return
-        self._producer = IPushProducer(producer) if streaming else _PullAdapter(IPullProducer(producer))
+        self._producer = producer if streaming else _PullAdapter(producer)
         if self._full:
             self._producer.pauseProducing()
         elif not streaming:
@@ -69,11 +127,22 @@ class Outflow:
         if isinstance(producer, _PullAdapter):
             producer.stop()
 
-    def close(self, error: Exception) -> None:
-        """Let go of the transport; stop the producer; fail who waits, now and later."""
+    def close(self, error: Exception, *, discard: bool = False) -> None:
+        """Let go of the transport; stop the producer; fail who waits, now and later.
+
+        :param discard: whether to drop what the transport has got nothing of, instead of giving it all at once.
+        """
         if self._closed is not None:
             return
         self._closed = error
+        self._stop_timer()
+        if discard and not self._begun:
+            self._held.clear()
+        while self._held:
+            self._transport.write(bytes(self._held.popleft()))
+            if discard:
+                self._held.clear()
+        self._held_size = 0
         self._transport.unregisterProducer()
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -84,13 +153,25 @@ class Outflow:
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
-        self._full = True
-        if self._producer is not None:
-            self._producer.pauseProducing()
+        if self._closed is not None:
+            return
+        self._blocked = True
+        if self._timeout and self._timer is None:
+            self._timer = self._clock.callLater(self._timeout, self._stuck)
+        if not self._full:
+            self._full = True
+            if self._producer is not None:
+                self._producer.pauseProducing()
+            self._changed()
 
     def resumeProducing(self) -> None:
-        """The transport's buffer is empty again."""
-        if not self._full:
+        """The transport's buffer is empty again: hand it what it likes to take, or tell that all is sent."""
+        if not self._blocked or self._closed is not None:
+            return
+        self._blocked = False
+        self._stop_timer()
+        self._hand_over()
+        if self._blocked:
             return
         self._full = False
         if self._producer is not None:
@@ -98,35 +179,65 @@ class Outflow:
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
             deferred.callback(None)
+        self._changed()
 
     def stopProducing(self) -> None:
         """The transport is gone; its protocol is told as well, and closes this."""
+
+    def _hand_over(self) -> None:
+        """Give the transport what is held, a portion at a time, until it has enough."""
+        while self._held and not self._blocked:
+            first = self._held.popleft()
+            self._begun = len(first) > PORTION
+            if self._begun:
+                portion = bytes(first[:PORTION])
+                self._held.appendleft(memoryview(first)[PORTION:])
+            else:
+                pieces, size = [first], len(first)
+                while self._held and size + len(self._held[0]) <= PORTION:
+                    pieces.append(self._held.popleft())
+                    size += len(pieces[-1])
+                portion = b"".join(pieces)
+            self._held_size -= len(portion)
+            self._transport.write(portion)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
 
 @implementer(IPushProducer)
 class _PullAdapter:
     """Makes a push producer of a pull producer: asks it for more, a bit each turn, while it is not paused."""
 
-    def __init__(self, producer: IPullProducer) -> None:
-        self._ask: Callable[[], None] = producer.resumeProducing
+    _log = Logger()
+
+    def __init__(self, producer: Any) -> None:
         self._producer = producer
         self._task: CooperativeTask[Iterator[None]] | None = None
-        self._paused = False
+        self._paused = self._finished = False
 
     def _asking(self) -> Iterator[None]:
         while True:
-            self._ask()
+            self._producer.resumeProducing()
             yield
+
+    def _ended(self, failure: Failure) -> None:
+        self._finished = True
+        if not failure.check(TaskStopped):
+            self._log.failure("the producer {producer} failed", failure, producer=self._producer)
 
     def resumeProducing(self) -> None:
         if self._task is None:
             self._task = cooperate(self._asking())
-        elif self._paused:
+            self._task.whenDone().addErrback(self._ended)
+        elif self._paused and not self._finished:
             self._task.resume()
         self._paused = False
 
     def pauseProducing(self) -> None:
-        if self._task is not None and not self._paused:
+        if self._task is not None and not self._paused and not self._finished:
             self._paused = True
             self._task.pause()
 
@@ -135,9 +246,5 @@ class _PullAdapter:
         self._producer.stopProducing()
 
     def stop(self) -> None:
-        if self._task is not None:
-            try:
-                self._task.stop()
-            except TaskFinished:
-                # It ended by an exception in the producer, which whenDone() told; there is nothing to stop.
-                return
+        if self._task is not None and not self._finished:
+            self._task.stop()

@@ -1,49 +1,27 @@
-"""WebSocketStream: one WebSocket, from its transport's bytes to its messages and back."""
+"""WebSocketStream: one WebSocket, as handlers see it."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from enum import Enum
-from typing import Any
+from collections.abc import Hashable
+from typing import Literal
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
-from twisted.internet.interfaces import (
-    IAddress,
-    IConsumer,
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IProducer,
-    IProtocol,
-    IPushProducer,
-    IReactorTime,
-    ITransport,
-)
-from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.http import Request
+from twisted.internet.interfaces import IAddress, IConsumer, IProducer, IPushProducer, IReactorTime
+from twisted.web.server import Request
 from zope.interface import implementer
 
-from hunchensocket_tx.errors import ConnectionClosed
+from hunchensocket_tx.connection import Connection, State
+from hunchensocket_tx.errors import ConnectionClosed, InvalidCloseCode, UnsupportedMessage
 from hunchensocket_tx.inbox import Inbox
-from hunchensocket_tx.outflow import Outflow
+from hunchensocket_tx.outgoing import OutgoingMessage
 from hunchensocket_tx.settings import Settings
-from hunchensocket_tx.takeover import half_close
-from hunchensocket_tx.wire.events import Closed, CloseReason, Codec, Event, Failed, Message, Opened, Reply
+from hunchensocket_tx.wire.events import CloseReason, Codec, Message
 
 __all__ = ["WebSocketStream"]
 
 
-class _State(Enum):
-    CONNECTING = "the opening handshake is not complete"
-    OPEN = "messages may be sent"
-    CLOSING = "the closing handshake has begun"
-    CLOSED = "the transport is gone"
-
-
-@implementer(IProtocol, IHalfCloseableProtocol, IConsumer, IPushProducer)
-class WebSocketStream:
+@implementer(IConsumer, IPushProducer)
+class WebSocketStream(Connection):
     """One WebSocket. Handlers get it once it is open; ``send`` and ``close`` are what they need most.
 
     As a producer (``pauseProducing``, ``resumeProducing``) it is the reading side; as a consumer
@@ -51,13 +29,12 @@ class WebSocketStream:
     transport's buffer is full.
 
     :ivar request: the twisted.web request that opened it.
-    :ivar version: the protocol version, 76 or 75.
+    :ivar version: the protocol version: 13, 8, 7, 76 or 75.
     :ivar subprotocol: the one agreed upon, or None.
-    :ivar mutex: the lock for sequences of messages that others must not come between.
+    :ivar extensions: those agreed upon, as in the header field; empty for none.
     :ivar secure: whether the client's side of the connection is TLS, also if a trusted proxy ended it.
+    :ivar mutex: the lock for sequences of messages that others must not come between.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -67,62 +44,75 @@ class WebSocketStream:
         *,
         request: Request | None = None,
         subprotocol: str | None = None,
+        extensions: str = "",
         secure: bool = False,
     ) -> None:
+        super().__init__(codec, settings, clock)
         self.request = request
         self.version = codec.version
         self.subprotocol = subprotocol
+        self.extensions = extensions
         self.secure = secure
-        self.bytes_sent = 0
         self.mutex = DeferredLock()
-        self._codec = codec
-        self._settings = settings
-        self._clock = clock
-        self._state = _State.CONNECTING
-        self._end: CloseReason | None = None
-        self._closed_waiters: list[Deferred[CloseReason]] = []
-        self._events: deque[Event] = deque()
-        self._opened: Callable[[], Deferred[Any] | None] = lambda: None
-        self._deliver: Callable[[Message], Deferred[Any] | None] = lambda message: None
-        self._inbox: Inbox | None = None
-        self._pumping = False
-        self._busy = False  # a handler is not done yet
-        self._paused = False  # by the application
-        self._reading = True
-        self._input_ended = False
-        self._patience = settings.max_message_size  # bytes to read for a busy handler while closing
-        self._last_byte = clock.seconds()
-        self._timer: IDelayedCall | None = None
-        self._transport: Any = None
-        self._outflow: Outflow
+        self._message_lock: DeferredLock | None = None
+        self._postponed: list[bytes] | None = None  # while a message is sent part by part
+        self._postponed_size = 0
 
     def __repr__(self) -> str:
         return f"<WebSocketStream version={self.version} peer={self.peer} {self._state.name.lower()}>"
 
     @property
+    def is_open(self) -> bool:
+        """Whether messages may be sent: the opening handshake is complete, and no closing one has begun."""
+        return self._state is State.OPEN
+
+    @property
     def peer(self) -> IAddress:
         """The other end's address."""
-        return self._peer
+        peer: IAddress = self._peer
+        return peer
 
     @property
     def host(self) -> IAddress:
         """Our end's address."""
-        return self._host
+        host: IAddress = self._host
+        return host
 
     # Sending
 
-    def send(self, message: Message) -> bool:
+    def send(self, message: Message, *, compress: bool = True) -> bool:
         """Send a message: str as text, bytes as binary. It is never torn, nor mixed with another.
 
-        :returns: whether it was taken. It is not if the WebSocket is closing or closed; as with any Twisted
-            transport, that is no error, since the peer may leave at any time.
+        :param compress: whether to compress it, if that was agreed upon and no message in parts is under way. Say
+            False for secrets that travel together with what an attacker may choose: the length would tell (RFC
+            7692 section 8).
+        :returns: whether it was taken. It is not if the WebSocket is closing or closed, which is no error, as
+            the peer may leave at any time; nor if the setting ``slow_peers`` is against it.
         :raises UnsupportedMessage: if this connection's version has no such kind of message.
         """
-        data = self._codec.encode(message)
-        if self._state is not _State.OPEN:
+        if not self.can_send(self._settings.slow_peers):
             return False
-        self._write(data)
+        self._send_whole(self.encode(message, compress))
         return True
+
+    def message(self, *, compress: bool = True) -> OutgoingMessage:
+        """Return a context for sending one message part by part; see :class:`OutgoingMessage`."""
+        return OutgoingMessage(self, compress)
+
+    def ping(self) -> Deferred[float]:
+        """Ask the peer for a sign of life.
+
+        :returns: a Deferred of the seconds that it took. It fails with :class:`ConnectionClosed` if none comes.
+        :raises UnsupportedMessage: if this connection's version has no pings, as hixie-76.
+        """
+        if not self._codec.has_control_frames:
+            raise UnsupportedMessage(f"hixie-{self.version} has no ping")
+        if self._state is not State.OPEN:
+            return self._pings.refuse(self._connection_closed())
+        payload, answered = self._pings.prepare()
+        self._write(self._codec.ping(payload))
+        self._update_reading()
+        return answered
 
     def drained(self) -> Deferred[None]:
         """Return a Deferred that fires when little is left to send, now if so.
@@ -151,9 +141,7 @@ class WebSocketStream:
     @property
     def inbox(self) -> Inbox:
         """Where messages wait to be asked for, if its ``put`` is the message handler."""
-        if self._inbox is None:
-            self._inbox = Inbox()
-        return self._inbox
+        return self._intake.inbox
 
     def receive(self) -> Deferred[Message]:
         """Return a Deferred of the next message, in a :func:`conversation`.
@@ -173,13 +161,13 @@ class WebSocketStream:
 
     def pauseProducing(self) -> None:
         """Stop reading and delivering messages (IPushProducer)."""
-        self._paused = True
+        self._intake.paused = True
         self._update_reading()
 
     def resumeProducing(self) -> None:
         """Go on reading and delivering (IPushProducer)."""
-        self._paused = False
-        self._pump()
+        self._intake.paused = False
+        self._intake.run()
 
     def stopProducing(self) -> None:
         """Close, as nobody wants to read any more (IPushProducer)."""
@@ -190,200 +178,100 @@ class WebSocketStream:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake, once what was sent before is on its way. Later calls do nothing.
 
-        :param code: close code; not sent by versions that have none (hixie-76).
-        :param reason: words for the peer; likewise.
+        :param code: close code (RFC 6455 section 7.4); not sent by versions that have none (hixie-76).
+        :param reason: words for the peer, of which 123 bytes are sent; likewise.
+        :raises InvalidCloseCode: if the version has codes, and this one must not be sent.
         """
-        if self._state is _State.CONNECTING:
-            self.abort()
-        elif self._state is _State.OPEN:
-            self._state = _State.CLOSING
-            self._write(self._codec.close(code, reason))
-            self._outflow.close(ConnectionClosed(code, reason, False))
-            self._set_timer(self._settings.closing_timeout, self.abort)
-            if not self._codec.has_closing_handshake:
-                self._drop(CloseReason(1006, reason, False))
-            self._update_reading()
-
-    def abort(self) -> None:
-        """Drop the connection at once, with whatever is still to be sent."""
-        if self._state is not _State.CLOSED:
-            self._events.clear()
-            self._transport.abortConnection()
+        if self._state is State.CONNECTING or (self._postponed is not None and not self._codec.has_control_frames):
+            self.abort()  # there is no way to say it
+        elif self._state is State.OPEN:
+            if code == 1005 and self._codec.has_control_frames:
+                raise InvalidCloseCode("1005 cannot be sent: it stands for no code in reports")
+            self._start_closing(code, reason)
 
     def when_closed(self) -> Deferred[CloseReason]:
         """Return a Deferred that fires, and never fails, when the connection is gone."""
-        if self._state is _State.CLOSED and self._end is not None:
+        if self._state is State.CLOSED and self._end is not None:
             return succeed(self._end)
-        waiter: Deferred[CloseReason] = Deferred(self._closed_waiters.remove)
+        waiter: Deferred[CloseReason] = Deferred(self._forget_waiter)
         self._closed_waiters.append(waiter)
         return waiter
 
-    # What the cascade, or a client, sets up
+    # What broadcasts and messages in parts use
 
-    def attach(
-        self, opened: Callable[[], Deferred[Any] | None], deliver: Callable[[Message], Deferred[Any] | None]
-    ) -> None:
-        """Set whom to tell that the WebSocket is open, and whom to give its messages.
+    def variant(self, message: Message, compress: bool) -> Hashable:
+        """Return a value that is equal for streams on which a message is the same bytes; None if on no other."""
+        return self._codec.variant(type(message), self._may_compress(compress))
 
-        Each is called in order, one at a time; if it returns a Deferred, which must not fail, reading pauses
-        until that fires.
+    def encode(self, message: Message, compress: bool) -> bytes:
+        """Return the bytes of a message, for all streams of this one's variant.
+
+        :raises UnsupportedMessage: if this connection's version has no such kind of message.
         """
-        self._opened = opened
-        self._deliver = deliver
+        return self._codec.encode(message, compress=self._may_compress(compress))
 
-    # What the transport calls
+    def send_encoded(self, message: Message, data: bytes, slow_peers: Literal["close", "drop", "wait"]) -> bool:
+        """Send a message of which the bytes are known; see :meth:`send`.
 
-    def makeConnection(self, transport: ITransport) -> None:
-        """Start on a transport (IProtocol); the opening handshake's head is written to it already or next."""
-        self._transport = transport
-        self._peer = transport.getPeer()
-        self._host = transport.getHost()
-        self._outflow = Outflow(transport)
-        self._set_timer(self._settings.handshake_timeout, self._handshake_timed_out)
+        :param slow_peers: what to do if the buffer is full, in place of the setting.
+        """
+        if not self.can_send(slow_peers):
+            return False
+        self._send_whole(data)
+        return True
 
-    def connectionMade(self) -> None:
-        """Nothing more than ``makeConnection`` does (IProtocol)."""
+    def begin_message(self) -> Deferred[object]:
+        """Postpone what is sent, as a message is going to be sent part by part.
 
-    def dataReceived(self, data: bytes) -> None:
-        """Take what arrived (IProtocol)."""
-        self._last_byte = self._clock.seconds()
-        if self._state is _State.CLOSING:
-            self._patience -= len(data)
-        self._events.extend(self._codec.receive(data))
-        self._pump()
+        :returns: a Deferred that fires when it may begin, as another may be under way.
+        """
+        self._message_lock = self._message_lock or DeferredLock()
+        return self._message_lock.acquire().addCallback(self._begin_message)
 
-    def readConnectionLost(self) -> None:
-        """The peer will send nothing more; what it sent is handled and answered yet (IHalfCloseableProtocol)."""
-        self._input_ended = True
-        self._pump()
+    def send_part(self, data: Message, *, final: bool, compress: bool) -> None:
+        """Send a part of the message that was begun; drop it if the WebSocket is closing."""
+        if self._state is State.OPEN:
+            self._write(self._codec.encode_part(data, final=final, compress=compress))
 
-    def writeConnectionLost(self) -> None:
-        """Our side is closed, as we wanted (IHalfCloseableProtocol)."""
+    def end_message(self, *, complete: bool) -> None:
+        """Send what was postponed; close the WebSocket if the message cannot be completed."""
+        if not complete:
+            self.close(1011, "a message could not be completed")
+        postponed, self._postponed, self._postponed_size = self._postponed or [], None, 0
+        if postponed and self._state is State.OPEN:
+            self._write(b"".join(postponed))
+        if self._message_lock is not None:
+            self._message_lock.release()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The transport is gone (IProtocol). Messages that came before are delivered nevertheless."""
-        if self._end is None:
-            self._end = CloseReason(1006, reason.getErrorMessage(), False)
-        self._state = _State.CLOSED
-        self._input_ended = True
-        self._set_timer(0, None)
-        self._outflow.close(self._connection_closed())
-        waiters, self._closed_waiters = self._closed_waiters, []
-        for waiter in waiters:
-            waiter.callback(self._end)
-        self._pump()
+    def _may_compress(self, wanted: bool) -> bool:
+        """Tell whether the compressor is free; what follows a message in parts does without it."""
+        return wanted and self._postponed is None
 
-    # Inside
-
-    def _write(self, data: bytes) -> None:
-        self.bytes_sent += len(data)
-        if not self._outflow.full:
-            self._last_byte = self._clock.seconds()
-        self._transport.write(data)
-
-    def _pump(self) -> None:
-        """Handle events in order, one at a time, until there are none or a handler takes its time."""
-        if self._pumping:
-            return
-        self._pumping = True
-        try:
-            while self._events and not self._busy and not self._paused:
-                self._handle(self._events.popleft())
-        finally:
-            self._pumping = False
-        if self._input_ended and not self._events and not self._busy:
-            self._finish_input()
-        self._update_reading()
-
-    def _handle(self, event: Event) -> None:
-        pending = None
-        if isinstance(event, (str, bytes)):
-            pending = self._deliver(event)
-        elif isinstance(event, Reply):
-            self._write(event.data)
-        elif isinstance(event, Opened):
-            self._state = _State.OPEN
-            self._watch_idleness()
-            pending = self._opened()
-        elif isinstance(event, Closed):
-            self._drop(CloseReason(event.code, event.reason, True))
-            self._finish_input()
-        elif isinstance(event, Failed):
-            self._fail(event)
-        if pending is not None:
-            self._busy = True
-            pending.addBoth(self._go_on)
-
-    def _go_on(self, result: object) -> None:
-        self._busy = False
-        if isinstance(result, Failure):
-            self._log.failure("a handler of {stream} let an error pass", result, stream=self)
-        self._pump()
-
-    def _update_reading(self) -> None:
-        """Read if what is read can be handled; and, to find the peer's answer, while closing."""
-        patient = self._state is _State.CLOSING and self._patience > 0
-        wanted = not self._paused and (not self._busy or patient)
-        if wanted == self._reading or self._state is _State.CLOSED or self._transport is None:
-            return
-        self._reading = wanted
-        if wanted:
-            self._last_byte = self._clock.seconds()
-            self._transport.resumeProducing()
+    def _send_whole(self, data: bytes) -> None:
+        """Write a message's bytes, behind the message that is being sent in parts if there is one."""
+        if self._postponed is None:
+            self._write(data)
         else:
-            self._transport.pauseProducing()
+            self._postponed.append(data)
+            self._postponed_size += len(data)
 
-    def _drop(self, end: CloseReason, *, reading_on: bool = False) -> None:
-        """Leave the transport once all is sent; not later than the closing timeout."""
-        if self._state is _State.CLOSED:
-            return
-        self._state = _State.CLOSING
-        self._end = self._end or end
-        self._outflow.close(self._connection_closed())
-        self._set_timer(self._settings.closing_timeout, self.abort)
-        if reading_on:
-            half_close(self._transport)
-        else:
-            self._transport.loseConnection()
+    def _begin_message(self, _: object) -> None:
+        self._postponed = []
 
-    def _fail(self, event: Failed) -> None:
-        """Tell the peer what it did wrong, and listen no more."""
-        self._log.info("{stream} failed: {code} {reason}", stream=self, code=event.code, reason=event.reason)
-        self._write(self._codec.close(event.code, event.reason))
-        self._drop(CloseReason(event.code, event.reason, False), reading_on=True)
-        self._finish_input()
-
-    def _finish_input(self) -> None:
-        """No message will come any more."""
-        if self._inbox is not None:
-            self._inbox.end(self._connection_closed())
-        if self._input_ended and self._state is not _State.CLOSED:
-            if self._state is _State.OPEN:
-                self._write(self._codec.close(1000, ""))
-            self._drop(CloseReason(1006, "the peer ended TCP without a closing handshake", False))
-
-    def _connection_closed(self) -> ConnectionClosed:
-        end = self._end or CloseReason(1006, "", False)
-        return ConnectionClosed(end.code, end.reason, end.clean)
-
-    # Timers: one at a time, for the state that the stream is in
-
-    def _set_timer(self, seconds: float, function: Callable[[], None] | None) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = self._clock.callLater(seconds, function) if function is not None else None
-
-    def _handshake_timed_out(self) -> None:
-        self._log.info("{stream}: its opening handshake was not complete in time", stream=self)
-        self._end = CloseReason(1006, "the opening handshake was not complete in time", False)
-        self.abort()
-
-    def _watch_idleness(self) -> None:
-        limit = self._settings.websocket_timeout
-        quiet = self._clock.seconds() - self._last_byte if self._reading else 0.0
-        if not limit:
-            self._set_timer(0, None)
-        elif quiet < limit:
-            self._set_timer(limit - quiet, self._watch_idleness)
-        else:
-            self.close(1001, f"nothing was sent for {limit:g} seconds")
+    def can_send(self, slow_peers: Literal["close", "drop", "wait"]) -> bool:
+        """Tell whether a message may be sent now; if the peer is too slow for it, treat it as told."""
+        if self._state is not State.OPEN:
+            return False
+        waiting = self._outflow.held + self._postponed_size
+        if slow_peers == "wait" or waiting < self._settings.max_send_buffer:
+            return True
+        if slow_peers == "close":
+            reason = f"over {self._settings.max_send_buffer} bytes wait to be sent"
+            self._log.info("{stream} is too slow: {reason}", stream=self, reason=reason)
+            self._end = CloseReason(1013, reason, False)
+            self._outflow.close(self._connection_closed(), discard=True)
+            if self._codec.has_control_frames or self._message_lock is None:
+                self._start_closing(1013, reason)
+            else:
+                self.abort()  # what was discarded may end a message, and on hixie nothing can be said within one
+        return False

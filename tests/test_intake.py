@@ -1,0 +1,252 @@
+"""Tests of hunchensocket_tx.intake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from hunchensocket_tx.errors import ConnectionClosed
+from hunchensocket_tx.incoming import IncomingMessage
+from hunchensocket_tx.intake import Intake
+from hunchensocket_tx.wire.events import Closed, Event, Opened, Piece, Pong, Reply
+
+END = ConnectionClosed(1006, "", False)
+
+
+class IntakeTestCase(SynchronousTestCase):
+    """Gives each test an intake, and writes down what it does."""
+
+    def setUp(self) -> None:
+        self.told: list[Any] = []
+        """Messages and other events, in the order in which they were handled."""
+        self.rests = 0
+        self.intake = Intake(self.take, self.rest)
+        self.intake.deliver = self.take
+        self.pending: Deferred[None] | None = None
+        """What the handlers return."""
+
+    def take(self, event: Any) -> Deferred[None] | None:
+        self.told.append(event)
+        return self.pending
+
+    def rest(self) -> None:
+        self.rests += 1
+
+
+class OrderTest(IntakeTestCase):
+    """Everything is handled in order and one at a time."""
+
+    def test_messages_and_other_events_keep_their_order(self) -> None:
+        events: list[Event] = [Opened(), "a", Reply(b"x"), b"b", Pong(b""), Closed()]
+        self.intake.add(events)
+        self.assertEqual(self.told, events)
+
+    def test_it_rests_when_there_is_nothing_to_do(self) -> None:
+        self.intake.add(["a", "b"])
+        self.assertEqual(self.rests, 1)
+        self.assertTrue(self.intake.is_done)
+
+    def test_without_a_handler_messages_are_dropped(self) -> None:
+        intake = Intake(self.take, self.rest)
+        intake.add(["a", Pong(b"")])
+        self.assertEqual(self.told, [Pong(b"")])
+
+    def test_it_waits_for_who_is_not_done(self) -> None:
+        for first in ("a", Opened()):
+            with self.subTest(first=first):
+                self.setUp()
+                done = self.pending = Deferred()
+                self.intake.add([first, "b"])
+                self.intake.add(["c"])
+                self.assertEqual(self.told, [first])
+                self.assertTrue(self.intake.busy)
+                self.assertFalse(self.intake.is_done)
+                self.pending = None
+                done.callback(None)
+                self.assertEqual(self.told, [first, "b", "c"])
+                self.assertFalse(self.intake.busy)
+
+    def test_a_handler_that_adds_events_is_not_entered_again(self) -> None:
+        depth: list[str] = []
+
+        def deliver(message: str) -> None:
+            self.assertEqual(depth, [], f"{message} is handled within another")
+            depth.append(message)
+            if message == "a":
+                self.intake.add(["c"])
+            self.told.append(depth.pop())
+
+        self.intake.deliver = deliver
+        self.intake.add(["a", "b"])
+        self.assertEqual(self.told, ["a", "b", "c"])
+
+    def test_many_handlers_that_are_done_at_once_do_not_pile_up(self) -> None:
+        count = 20_000
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+
+        def deliver(message: str) -> Deferred[None]:
+            self.told.append(message)
+            finished: Deferred[None] = Deferred()
+            finished.callback(None)
+            return finished
+
+        self.intake.deliver = deliver
+        self.intake.add(["x"] * count)
+        self.assertEqual(len(self.told), count)
+
+    def test_an_error_that_a_handler_lets_pass_is_logged_and_the_next_event_handled(self) -> None:
+        done = self.pending = Deferred()
+        self.intake.add(["a", "b"])
+        self.pending = None
+        done.errback(ZeroDivisionError())
+        self.assertEqual(self.told, ["a", "b"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_what_is_cleared_is_not_handled(self) -> None:
+        done = self.pending = Deferred()
+        self.intake.add(["a", "b", Pong(b"")])
+        self.intake.clear()
+        done.callback(None)
+        self.assertEqual(self.told, ["a"])
+        self.assertTrue(self.intake.is_done)
+
+
+class HoldingTest(IntakeTestCase):
+    """Messages wait while the application or the sending side wants none."""
+
+    def test_messages_and_pieces_wait(self) -> None:
+        for flag in ("paused", "blocked"):
+            for message in ("text", b"binary", Piece("text", True)):
+                with self.subTest(flag=flag, message=message):
+                    self.setUp()
+                    setattr(self.intake, flag, True)
+                    self.intake.add([message])
+                    self.assertEqual(self.told, [])
+                    setattr(self.intake, flag, False)
+                    self.intake.run()
+                    self.assertEqual(len(self.told), 1)
+
+    def test_what_the_protocol_asks_for_does_not_wait(self) -> None:
+        self.intake.paused = self.intake.blocked = True
+        events: list[Event] = [Reply(b"pong"), Pong(b""), Closed()]
+        self.intake.add(events)
+        self.assertEqual(self.told, events)
+
+    def test_what_is_behind_a_message_that_waits_keeps_its_place(self) -> None:
+        self.intake.paused = True
+        self.intake.add(["a", Closed()])
+        self.assertEqual(self.told, [])
+        self.assertFalse(self.intake.is_done)
+        self.intake.paused = False
+        self.intake.run()
+        self.assertEqual(self.told, ["a", Closed()])
+
+    def test_a_handler_may_pause_in_the_midst(self) -> None:
+        def deliver(message: str) -> None:
+            self.told.append(message)
+            self.intake.paused = True
+
+        self.intake.deliver = deliver
+        self.intake.add(["a", "b"])
+        self.assertEqual(self.told, ["a"])
+
+
+class EndTest(IntakeTestCase):
+    """The peer's closing is found behind what a handler holds up."""
+
+    def test_it_is_found_with_our_answer_which_is_not_sent_twice(self) -> None:
+        done = self.pending = Deferred()
+        self.intake.add(["a", "b", Reply(b"close"), Closed(1000, "bye")])
+        self.assertEqual(self.intake.take_end(), (Closed(1000, "bye"), Reply(b"close")))
+        self.pending = None
+        done.callback(None)
+        self.assertEqual(self.told, ["a", "b", Closed(1000, "bye")])
+
+    def test_it_may_need_no_answer(self) -> None:
+        self.pending = Deferred()
+        self.intake.add(["a", "b", Closed()])
+        self.assertEqual(self.intake.take_end(), (Closed(), None))
+
+    def test_it_is_not_found_where_there_is_none(self) -> None:
+        self.pending = Deferred()
+        waiting: tuple[list[Event], ...] = ([], ["a"], ["b", Reply(b"pong")])
+        for events in waiting:
+            self.intake.add(events)
+            self.assertEqual(self.intake.take_end(), (None, None))
+
+    def test_who_waits_for_messages_is_told(self) -> None:
+        waiting = self.intake.inbox.get()
+        self.intake.end(END)
+        self.failureResultOf(waiting, ConnectionClosed)
+
+    def test_an_inbox_that_is_made_later_tells_it_as_well(self) -> None:
+        self.intake.end(END)
+        self.failureResultOf(self.intake.inbox.get(), ConnectionClosed)
+
+
+class PieceTest(IntakeTestCase):
+    """A message in pieces is handed over at its start, and taken piece by piece."""
+
+    def next_of(self, incoming: IncomingMessage) -> Deferred[Any]:
+        """Ask for the next piece."""
+        return Deferred.fromCoroutine(incoming.__anext__())
+
+    def test_the_handler_gets_the_message_with_its_first_piece(self) -> None:
+        self.pending = Deferred()
+        self.intake.add([Piece("a", False)])
+        [incoming] = self.told
+        self.assertIsInstance(incoming, IncomingMessage)
+        self.assertEqual(self.successResultOf(self.next_of(incoming)), "a")
+
+    def test_the_next_piece_waits_until_it_is_asked_for(self) -> None:
+        self.pending = Deferred()
+        self.intake.add([Piece("a", False), Piece("b", False), Pong(b"")])
+        [incoming] = self.told
+        self.successResultOf(self.next_of(incoming))
+        self.assertTrue(self.intake.busy)
+        self.assertEqual(self.successResultOf(self.next_of(incoming)), "b")
+        self.assertNoResult(self.next_of(incoming))
+        self.assertEqual(self.told, [incoming, Pong(b"")])
+
+    def test_it_ends_with_the_last_piece(self) -> None:
+        self.pending = Deferred()
+        self.intake.add([Piece("a", False), Piece("b", True)])
+        incoming = self.told[0]
+        for expected in "ab":
+            self.assertEqual(self.successResultOf(self.next_of(incoming)), expected)
+        self.failureResultOf(self.next_of(incoming), StopAsyncIteration)
+
+    def test_the_next_message_waits_for_the_handler(self) -> None:
+        done = self.pending = Deferred()
+        self.intake.add([Piece("a", True), Piece("b", True)])
+        incoming = self.told[0]
+        self.successResultOf(self.next_of(incoming))
+        self.failureResultOf(self.next_of(incoming), StopAsyncIteration)
+        self.assertEqual(len(self.told), 1)
+        done.callback(None)
+        self.assertEqual(len(self.told), 2)
+
+    def test_what_the_handler_leaves_is_dropped_when_it_is_done(self) -> None:
+        done = self.pending = Deferred()
+        self.intake.add([Piece("a", False), Piece("b", False), Piece("c", True), Piece("next", True)])
+        self.assertEqual(len(self.told), 1)
+        done.callback(None)
+        self.assertEqual(len(self.told), 2)
+
+    def test_a_handler_that_is_done_at_once_leaves_everything(self) -> None:
+        # It returned no Deferred to wait for: whoever would take the pieces?
+        self.intake.add([Piece("a", False), Piece("b", True), Piece("next", True), Pong(b"")])
+        self.assertEqual(len(self.told), 3)
+        self.assertTrue(self.intake.is_done)
+
+    def test_who_waits_for_the_rest_is_told_that_it_will_not_come(self) -> None:
+        self.pending = Deferred()
+        self.intake.add([Piece("a", False)])
+        [incoming] = self.told
+        self.successResultOf(self.next_of(incoming))
+        rest = self.next_of(incoming)
+        self.intake.end(END)
+        self.assertIs(self.failureResultOf(rest, ConnectionClosed).value, END)
