@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -20,7 +21,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
+from twisted.web.server import Request
 from zope.interface import implementer
 
 from hunchensocket_tx.cascade import HandshakeHandler, MessageHandler
@@ -57,6 +58,7 @@ def conversation(talk: Callable[[WebSocketStream], Coroutine[Any, Any, object]])
                 stream.send(message.upper())
 
     The WebSocket is closed when it returns, with 1011 if it raises. ``async for`` ends when the peer closes.
+    Reading waits for who asks for messages; if nobody will, say so with ``stream.inbox.discard()``.
     """
 
     def handshake(stream: WebSocketStream, mutex: DeferredLock) -> MessageHandler:
@@ -66,7 +68,7 @@ def conversation(talk: Callable[[WebSocketStream], Coroutine[Any, Any, object]])
 
         def failed(failure: Failure) -> None:
             stream.inbox.discard()
-            if not failure.check(ConnectionClosed):
+            if stream.is_open or not failure.check(ConnectionClosed):
                 _log.failure("the conversation on {stream} failed; it is closed", failure, stream=stream)
             stream.close(1011, "internal error")
 
@@ -116,6 +118,7 @@ class _StreamTransport:
         self._protocol = protocol
         self._encoding = encoding
         self._lost = False
+        self._has_producer = False
         self._decoder = getincrementaldecoder("utf-8")()
         stream.when_closed().addCallback(self._closed)
 
@@ -133,6 +136,8 @@ class _StreamTransport:
 
     def write(self, data: bytes) -> None:
         """Send bytes as one message, or keep the start of a character until its end comes."""
+        if not data:
+            return
         if self._encoding == "binary":
             self._stream.send(data)
         elif self._encoding == "base64":
@@ -157,9 +162,10 @@ class _StreamTransport:
         self.write(b"".join(data))
 
     def loseConnection(self) -> None:
-        """Close the WebSocket."""
+        """Close the WebSocket, once a producer that is registered has finished."""
         self.disconnecting = True
-        self._stream.close()
+        if not self._has_producer:
+            self._stream.close()
 
     def abortConnection(self) -> None:
         """Drop the connection."""
@@ -176,11 +182,15 @@ class _StreamTransport:
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Attach a producer."""
+        self._has_producer = True
         self._stream.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """Detach the producer."""
+        self._has_producer = False
         self._stream.unregisterProducer()
+        if self.disconnecting:
+            self._stream.close()
 
     def pauseProducing(self) -> None:
         """Stop reading."""
@@ -196,5 +206,5 @@ class _StreamTransport:
 
     def _closed(self, end: CloseReason) -> None:
         self._lost = True
-        error = connectionDone.value if end.clean else ConnectionClosed(end.code, end.reason, end.clean)
-        self._protocol.connectionLost(Failure(error))
+        reason = connectionDone if end.clean else Failure(ConnectionLost(f"{end.code} {end.reason}"))
+        self._protocol.connectionLost(reason)

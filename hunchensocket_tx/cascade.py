@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
+from twisted.web.server import Request
 
 from hunchensocket_tx.errors import ConnectionClosed, NoCurrentStream
 from hunchensocket_tx.stream import WebSocketStream
@@ -73,14 +73,21 @@ class Accept:
     :ivar handshake: the handshake handler.
     :ivar subprotocol: one of those that the client offered (see :func:`offered_subprotocols`), or None.
     :ivar headers: more fields for the answer, a mapping or pairs, such as ``Set-Cookie``.
+    :ivar pieces: whether the message handler is to get each message as an :class:`IncomingMessage`, at its start.
     :raises ValueError: if a header belongs to the handshake or is malformed.
+    :raises TypeError: if the handshake handler cannot be called.
     """
 
     handshake: HandshakeHandler
     subprotocol: str | None = None
     headers: Headers = ()
+    pieces: bool = False
 
     def __post_init__(self) -> None:
+        if not callable(self.handshake):
+            raise TypeError(
+                f"{self.handshake!r} is not a handshake handler, that is, a function of stream and mutex"
+            )
         object.__setattr__(self, "headers", _as_fields(self.headers))
 
 
@@ -88,7 +95,7 @@ class Accept:
 class Reject:
     """A dispatcher's no, as an HTTP answer.
 
-    :ivar status: HTTP status code, 400 or more.
+    :ivar status: HTTP status code, from 300 to 599.
     :ivar body: what to say; text is sent as UTF-8 and, unless a header says otherwise, as plain text.
     :ivar headers: more fields, a mapping or pairs, such as ``WWW-Authenticate``.
     :raises ValueError: if the status means no refusal, or a header is malformed.
@@ -183,7 +190,7 @@ def send_message(
 
     Who holds the mutex already uses ``stream.send``.
 
-    :returns: a Deferred of what :meth:`WebSocketStream.send` returns.
+    :returns: a Deferred of what :meth:`WebSocketStream.send` returns; it fails with what that raises.
     :raises NoCurrentStream: if there is neither a stream named nor a current one.
     """
     stream, mutex = _given_or_current(stream, mutex)
@@ -254,17 +261,19 @@ class _Run:
             return self._failed(Failure())
         return result
 
-    def _keep(self, handler: MessageHandler | None) -> None:
-        if handler is None or callable(handler):
-            self.handler = handler or _discard
+    def _keep(self, handler: object) -> None:
+        if callable(handler):
+            self.handler = handler
             return
+        if handler is None or isinstance(handler, bool):
+            return  # it wants no messages; a bool is what a lambda returns that sends one
         error = TypeError(f"the handshake handler {self.handshake!r} returned {handler!r}, not a message handler")
         self._failed(Failure(error))
 
     def _failed(self, failure: Failure) -> None:
         """Close this connection, and no other; quietly if the handler only found it closed."""
         self.handler = _discard
-        if failure.check(ConnectionClosed):
+        if failure.check(ConnectionClosed) and not self.stream.is_open:
             _log.debug("a handler of {stream} met its end: {error}", stream=self.stream, error=failure.value)
         else:
             _log.failure("a handler of {stream} failed; the connection is closed", failure, stream=self.stream)
