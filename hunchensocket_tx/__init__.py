@@ -2,6 +2,7 @@
 
 from hunchensocket_tx.acceptor import EndpointAcceptor, WebSocketAcceptor, WebSocketSSLAcceptor
 from hunchensocket_tx.adapters import conversation, protocol_handler
+from hunchensocket_tx.broadcast import Group
 from hunchensocket_tx.cascade import (
     Accept,
     Reject,
@@ -17,6 +18,7 @@ from hunchensocket_tx.errors import (
     ConnectionClosed,
     HandshakeFailed,
     HunchensocketError,
+    InvalidCloseCode,
     InvalidSetting,
     MisuseError,
     NoCurrentStream,
@@ -25,6 +27,8 @@ from hunchensocket_tx.errors import (
     UnsupportedMessage,
 )
 from hunchensocket_tx.factory import WebSocketFactory
+from hunchensocket_tx.incoming import IncomingMessage
+from hunchensocket_tx.outgoing import OutgoingMessage
 from hunchensocket_tx.resource import WebSocketResource, offered_subprotocols, select_subprotocol
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
@@ -36,12 +40,16 @@ __all__ = [
     "CloseReason",
     "ConnectionClosed",
     "EndpointAcceptor",
+    "Group",
     "HandshakeFailed",
     "HunchensocketError",
+    "IncomingMessage",
+    "InvalidCloseCode",
     "InvalidSetting",
     "MisuseError",
     "NoCurrentStream",
     "NotUpgradable",
+    "OutgoingMessage",
     "PeerError",
     "Reject",
     "Settings",

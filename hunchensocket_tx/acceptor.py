@@ -6,15 +6,15 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.abstract import isIPv6Address
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
 from hunchensocket_tx.cascade import Dispatcher
-from hunchensocket_tx.errors import MisuseError
+from hunchensocket_tx.errors import InvalidSetting, MisuseError
 from hunchensocket_tx.factory import WebSocketFactory
 from hunchensocket_tx.resource import WebSocketResource
 from hunchensocket_tx.settings import Settings
@@ -49,12 +49,12 @@ class EndpointAcceptor(Service):
         self.factory = factory
         self._resources = resources
         self._endpoint = endpoint
-        self._listening: Deferred[IListeningPort] | None = None
+        self._listening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
 
     @property
-    def address(self) -> IAddress:
-        """Where it listens, with the port that the system chose if that was 0.
+    def address(self) -> Any:
+        """Where it listens (an IAddress), with the port that the system chose if that was 0.
 
         :raises MisuseError: if it does not listen.
         """
@@ -96,12 +96,16 @@ class EndpointAcceptor(Service):
 
     def _listen(self) -> None:
         failures: list[Failure] = []
-        self._listening = self._endpoint.listen(self.factory)
-        self._listening.addCallbacks(self._listens, failures.append)
-        if failures:
-            self._listening = None
-            failures[0].raiseException()
-        self._listening.addErrback(lambda failure: self._log.failure("the endpoint cannot listen", failure))
+        listening = self._endpoint.listen(self.factory)
+        if listening.called:
+            listening.addErrback(failures.append)
+            if failures:
+                failures[0].raiseException()
+        self._listening = listening.addCallback(self._listens).addErrback(self._cannot_listen)
+
+    def _cannot_listen(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("{endpoint} cannot listen", failure, endpoint=self._endpoint)
 
     def _listens(self, port: IListeningPort) -> None:
         self._port = port
@@ -116,6 +120,7 @@ class WebSocketAcceptor(EndpointAcceptor):
     :param root: serves what is not for a WebSocket, and those that no dispatcher takes.
     :param settings: limits, timers, origins, versions; the defaults are safe.
     :param reactor: the global reactor by default.
+    :param log_path: file for the access log; Twisted's log by default.
     :param changes: single settings, such as ``websocket_timeout`` (seconds without a byte after which a
         connection is closed, 0 for never).
     """
@@ -128,11 +133,14 @@ class WebSocketAcceptor(EndpointAcceptor):
         root: IResource | None = None,
         settings: Settings | None = None,
         reactor: Any = None,
+        log_path: str | None = None,
         **changes: Any,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        factory = WebSocketFactory(*dispatchers, root=root, settings=settings, reactor=reactor, **changes)
+        factory = WebSocketFactory(
+            *dispatchers, root=root, settings=settings, reactor=reactor, log_path=log_path, **changes
+        )
         super().__init__(self._make_endpoint(reactor, port, interface), factory, factory.websockets)
 
     def _make_endpoint(self, reactor: Any, port: int, interface: str) -> IStreamServerEndpoint:
@@ -157,6 +165,10 @@ class WebSocketSSLAcceptor(WebSocketAcceptor):
         *dispatchers: Dispatcher,
         **options: Any,
     ) -> None:
+        if callable(private_key):
+            raise InvalidSetting(
+                "private_key: name its file, or None if the certificate's has it, before dispatchers"
+            )
         self._options = server_options(certificate, private_key)
         super().__init__(port, *dispatchers, **options)
 

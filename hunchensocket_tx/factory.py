@@ -5,24 +5,65 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web.resource import IResource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 
 from hunchensocket_tx.cascade import Dispatcher
-from hunchensocket_tx.resource import WebSocketResource
+from hunchensocket_tx.resource import WebSocketResource, is_attempt
 from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.takeover import limit_head_time, serve_no_more
 
-__all__ = ["WebSocketFactory"]
+__all__ = ["GuardedSite", "WebSocketFactory"]
 
 
-class WebSocketFactory(Site):
+class GuardedSite(Site):
+    """A site that is safe to have WebSockets on any of its paths.
+
+    It drops clients who take longer than ``handshake_timeout`` over the head of a request, and closes connections
+    on which a WebSocket was asked for in vain.
+
+    :param root: the root resource.
+    :param settings: gives that timeout.
+    :param reactor: where timers run; the global reactor by default.
+    :param log_path: file for the access log; Twisted's log by default.
+    """
+
+    def __init__(
+        self,
+        root: IResource,
+        settings: Settings,
+        reactor: IReactorTime | None = None,
+        log_path: str | None = None,
+    ) -> None:
+        super().__init__(root, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
+        self._head_timeout = settings.handshake_timeout
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """Find the resource for a request (Site); after an attempt at a WebSocket, serve no other.
+
+        If it fails, what follows is not HTTP, whoever it was that answered.
+        """
+        if is_attempt(request.requestHeaders):
+            serve_no_more(request)
+        return super().getResourceFor(request)  # type: ignore[no-untyped-call,no-any-return]
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return a protocol for a connection (IProtocolFactory)."""
+        protocol = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        if protocol is not None:
+            limit_head_time(protocol, self.reactor, self._head_timeout)
+        return protocol
+
+
+class WebSocketFactory(GuardedSite):
     """A site whose dispatchers are asked about WebSockets on all paths, in front of an ordinary root resource.
 
     :param dispatchers: asked in order; without any, those of :data:`websocket_handlers` are.
     :param root: serves all other requests, and WebSockets that no dispatcher takes.
     :param settings: limits, timers, origins, versions; the defaults are safe.
     :param reactor: where timers run; the global reactor by default.
+    :param log_path: file for the access log; Twisted's log by default.
     :param changes: single settings, as ``origins="*"``.
 
     :ivar websockets: the resource that holds the open streams.
@@ -34,12 +75,13 @@ class WebSocketFactory(Site):
         root: IResource | None = None,
         settings: Settings | None = None,
         reactor: IReactorTime | None = None,
+        log_path: str | None = None,
         **changes: Any,
     ) -> None:
         self.websockets = WebSocketResource(
             *dispatchers, fallback=root, settings=settings, reactor=reactor, **changes
         )
-        super().__init__(self.websockets, reactor=reactor)  # type: ignore[no-untyped-call]
+        super().__init__(self.websockets, self.websockets.settings, reactor, log_path)
 
     def close_all(self, code: int = 1001, reason: str = "going away") -> Deferred[Any]:
         """Close all open WebSockets; see :meth:`WebSocketResource.close_all`."""

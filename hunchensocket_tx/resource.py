@@ -12,9 +12,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
-from twisted.web.resource import IResource, Resource, getChildForRequest
-from twisted.web.server import NOT_DONE_YET
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
 
 from hunchensocket_tx.cascade import (
     Accept,
@@ -27,13 +27,13 @@ from hunchensocket_tx.cascade import (
 )
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
-from hunchensocket_tx.takeover import answer_and_close, finish, serve_no_more, take_over
+from hunchensocket_tx.takeover import answer_and_close, finish, render_other, serve_no_more, take_over
 from hunchensocket_tx.wire.events import CloseReason
-from hunchensocket_tx.wire.handshake import is_attempt, judge
-from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols
+from hunchensocket_tx.wire.handshake import is_attempt as wire_is_attempt
+from hunchensocket_tx.wire.handshake import judge, subprotocols
 from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
 
-__all__ = ["WebSocketResource", "offered_subprotocols", "select_subprotocol"]
+__all__ = ["WebSocketResource", "is_attempt", "offered_subprotocols", "select_subprotocol"]
 
 HELP = "This is the address of a WebSocket: open it with a WebSocket client.\n"
 
@@ -77,31 +77,35 @@ class WebSocketResource(Resource):
         self.settings = replace(settings or Settings(), **changes)
         self.streams: set[WebSocketStream] = set()
         self.handshakes: Counter[int] = Counter()
+        self._asking: set[Deferred[Decision]] = set()
         self._dispatchers = dispatchers or (default_websocket_handler,)
         self._fallback = fallback
         self._clock = reactor or _global_reactor()
 
     def render(self, request: Request) -> Any:
         """Answer a request: with a WebSocket if it asks for one rightly and is taken."""
-        opening = _opening_request(request, self.settings)
-        if not is_attempt(opening.fields):
+        if not is_attempt(request.requestHeaders):
             return self._render_plain(request)
-        verdict = judge(opening, self.settings)
+        verdict = judge(_opening_request(request, self.settings), self.settings)
         if isinstance(verdict, Refusal):
             self._refuse(request, verdict)
         else:
             asking = ensureDeferred(dispatch(request, self._dispatchers))
             if not asking.called:
+                self._asking.add(asking)
+                asking.addBoth(self._forget, asking)
                 # Whoever is asked need not go on if the client leaves meanwhile.
                 request.notifyFinish().addErrback(lambda _: asking.cancel())
             asking.addCallback(self._carry_out, request, verdict).addErrback(self._failed, request)
         return NOT_DONE_YET
 
     def close_all(self, code: int = 1001, reason: str = "going away") -> Deferred[Any]:
-        """Close all open WebSockets.
+        """Close all open WebSockets, and refuse those whose dispatchers have not answered yet.
 
         :returns: a Deferred that fires when they are gone, which their closing timeout bounds.
         """
+        for asking in tuple(self._asking):
+            asking.cancel()
         waiting = [stream.when_closed() for stream in self.streams]
         for stream in tuple(self.streams):
             stream.close(code, reason)
@@ -109,34 +113,35 @@ class WebSocketResource(Resource):
 
     def _render_plain(self, request: Request) -> Any:
         if self._fallback is not None:
-            return getChildForRequest(self._fallback, request).render(request)
+            render_other(request, self._fallback)
+            return NOT_DONE_YET
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         if request.method in (b"GET", b"HEAD"):
             request.setResponseCode(426, REASONS[426])
-            request.setHeader(b"upgrade", b"websocket")
-            request.setHeader(b"connection", b"Upgrade")
+            if request.clientproto.startswith(b"HTTP/1"):  # later ones know no such fields
+                request.setHeader(b"upgrade", b"websocket")
+                request.setHeader(b"connection", b"Upgrade")
         else:
             request.setResponseCode(405)
             request.setHeader(b"allow", b"GET")
         return HELP.encode()
 
     def _carry_out(self, decision: Decision, request: Request, offer: Offer) -> None:
+        if getattr(request, "channel", None) is None:
+            return  # the client left, or the dispatcher itself has answered
         if isinstance(decision, Accept):
             self._accept(request, offer, decision)
         elif isinstance(decision, Reject):
             self._answer(request, decision.status, decision.body, decision.headers)
         elif self._fallback is not None:
             serve_no_more(request)
-            self._render_fallback(request)
+            render_other(request, self._fallback)
         else:
             self._refuse(request, Refusal(404, "there is no WebSocket at this address"))
 
-    def _render_fallback(self, request: Request) -> None:
-        assert self._fallback is not None
-        body = getChildForRequest(self._fallback, request).render(request)
-        if body is not NOT_DONE_YET:
-            request.write(body)
-            request.finish()
+    def _forget(self, result: Decision | Failure, asking: Deferred[Decision]) -> Decision | Failure:
+        self._asking.discard(asking)
+        return result
 
     def _accept(self, request: Request, offer: Offer, decision: Accept) -> None:
         subprotocol = decision.subprotocol
@@ -146,15 +151,18 @@ class WebSocketResource(Resource):
             )
         head = offer.accept(subprotocol, [*_application_fields(request), *decision.headers])
         stream = WebSocketStream(
-            offer.codec(),
+            offer.codec(pieces=decision.pieces),
             self.settings,
             self._clock,
             request=request,
             subprotocol=subprotocol,
+            extensions=offer.extensions,
             secure=offer.secure,
         )
         run_cascade(stream, decision.handshake)
-        body = request.content.read() if request.content else b""
+        content: Any = request.content
+        content.seek(0)  # the dispatcher may have read it
+        body = content.read()
         early = body + take_over(request, stream)
         request.setResponseCode(101)
         self.handshakes[offer.version] += 1
@@ -163,9 +171,8 @@ class WebSocketResource(Resource):
         transport: Any = request.transport
         transport.write(head)
         stream.makeConnection(transport)
-        # Operators want to see when the old versions may be switched off.
-        log = self._log.info if offer.version in (75, 76) else self._log.debug
-        log("{stream} is being opened at {uri}", stream=stream, uri=request.uri)
+        if offer.version in (75, 76):  # operators want to see when the old versions may be switched off
+            self._log.info("{stream} is being opened at {uri}", stream=stream, uri=request.uri)
         stream.dataReceived(early)
 
     def _closed(self, end: CloseReason, stream: WebSocketStream, request: Request) -> None:
@@ -194,18 +201,25 @@ class WebSocketResource(Resource):
         answer_and_close(request, data, self._clock, self.settings.closing_timeout)
 
     def _failed(self, failure: Failure, request: Request) -> None:
-        if request.channel is None:
+        if getattr(request, "channel", None) is None:
             if not failure.check(CancelledError):
                 self._log.failure("a dispatcher failed, after its client had left", failure)
+            return
+        if failure.check(CancelledError):
+            self._refuse(request, Refusal(503, "the server is going away"))
             return
         self._log.failure("a dispatcher failed for {uri}", failure, uri=request.uri)
         self._answer(request, 500, "internal error\n", ())
 
 
+def is_attempt(headers: Headers) -> bool:
+    """Tell whether a request tries to open a WebSocket, rightly or not, by its header fields."""
+    return wire_is_attempt(_fields(headers))
+
+
 def offered_subprotocols(request: Request) -> tuple[str, ...]:
     """Return the subprotocols that a client offers, in its order of preference; for dispatchers."""
-    offered = hixie_subprotocols(_opening_request(request, Settings()))
-    return () if isinstance(offered, Refusal) else offered
+    return subprotocols(_opening_request(request, Settings()))
 
 
 def select_subprotocol(request: Request, supported: Iterable[str]) -> str | None:
@@ -215,16 +229,21 @@ def select_subprotocol(request: Request, supported: Iterable[str]) -> str | None
 
 
 def _opening_request(request: Request, settings: Settings) -> OpeningRequest:
-    fields: dict[str, list[str]] = {}
-    for name, values in request.requestHeaders.getAllRawHeaders():
-        fields.setdefault(name.decode("latin-1").lower(), []).extend(value.decode("latin-1") for value in values)
     return OpeningRequest(
         method=request.method.decode("latin-1"),
         target=request.uri.decode("latin-1"),
-        fields=fields,
+        fields=_fields(request.requestHeaders),
+        http_version=request.clientproto.decode("latin-1"),
         secure=bool(request.isSecure()),
         trusted=settings.trusts(getattr(request.getClientAddress(), "host", None)),
     )
+
+
+def _fields(headers: Headers) -> dict[str, list[str]]:
+    return {
+        name.decode("latin-1").lower(): [value.decode("latin-1") for value in values]
+        for name, values in headers.getAllRawHeaders()
+    }
 
 
 def _application_fields(request: Request) -> Iterable[tuple[str, str]]:

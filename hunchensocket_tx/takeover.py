@@ -9,6 +9,9 @@ What it relies on, each with a test in ``tests/test_takeover.py``:
 - ``channel.persistent`` decides whether another request is served after this one.
 - The transport's reader is a ``_GenericHTTPChannelProtocol`` in front of the channel: it is
   ``wrappedProtocol`` of a ``ProtocolWrapper`` (TLS, PROXY protocol) and ``protocol`` of any other transport.
+- ``_channel`` of that reader is the channel. It receives a request's head while it is in ``line_mode`` and not
+  ``_handlingRequest``, and ``_receivedHeaderSize`` or LineReceiver's ``_buffer`` is not empty.
+- ``request._encoder`` encodes the answer; resources with an encoder provide ``_IEncodingResource``.
 - ``request.notifications`` are the Deferreds of ``notifyFinish``; ``channel.factory.log`` writes the access log.
 """
 
@@ -25,14 +28,27 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request, _GenericHTTPChannelProtocol
+from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
+from twisted.web.resource import IResource, _IEncodingResource, getChildForRequest
+from twisted.web.server import Request
 from zope.interface import implementer
 
 from hunchensocket_tx.errors import NotUpgradable
 
-__all__ = ["answer_and_close", "finish", "half_close", "serve_no_more", "take_over"]
+__all__ = [
+    "answer_and_close",
+    "finish",
+    "half_close",
+    "limit_head_time",
+    "render_other",
+    "serve_no_more",
+    "take_over",
+]
+
+_log = Logger()
 
 
 def take_over(request: Request, protocol: IProtocol) -> bytes:
@@ -56,6 +72,7 @@ def take_over(request: Request, protocol: IProtocol) -> bytes:
         raise NotUpgradable("the answer to this request has begun already")
     transport: Any = channel.transport
     channel.setTimeout(None)
+    _stop_watching(channel)
     transport.unregisterProducer()
     early = b"".join([*channel._dataBuffer, channel.clearLineBuffer()])
     channel._dataBuffer = []
@@ -74,6 +91,72 @@ def _redirect(transport: Any, channel: HTTPChannel, protocol: IProtocol) -> None
     # A transport of another kind goes on calling the channel; so may a caller that is in the midst of it.
     channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
     channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
+
+
+def limit_head_time(protocol: IProtocol, clock: IReactorTime, seconds: float) -> None:
+    """Drop a connection whose client takes too long over the head of a request, one drip at a time.
+
+    twisted.web's own timer starts anew with each byte.
+
+    :param protocol: what a Site's ``buildProtocol`` returned.
+    :param seconds: how long a head may take; it is dropped before it takes twice as long.
+    """
+    channel = getattr(protocol, "_channel", protocol)
+    if isinstance(channel, HTTPChannel):
+        _HeadWatch(protocol, channel, clock, seconds)
+
+
+class _HeadWatch:
+    """Looks at times whether a channel is still receiving the same head as before."""
+
+    def __init__(self, reader: IProtocol, channel: HTTPChannel, clock: IReactorTime, seconds: float) -> None:
+        self._reader = reader
+        self._channel = channel
+        self._clock = clock
+        self._seconds = seconds
+        self._complete = 0  # heads that were received in full
+        self._seen: int | None = None  # that number, when a head was being received at the last look
+        self._timer = clock.callLater(seconds, self._look)
+        self._lost = channel.connectionLost
+        self._head_received = channel.allHeadersReceived
+        channel.connectionLost = self._connection_lost  # type: ignore[method-assign]
+        channel.allHeadersReceived = self._count_head  # type: ignore[method-assign]
+
+    def stop(self) -> None:
+        if self._timer.active():
+            self._timer.cancel()
+
+    def _connection_lost(self, reason: Failure) -> None:
+        self.stop()
+        self._lost(reason)  # type: ignore[no-untyped-call]
+
+    def _count_head(self) -> None:
+        self._complete += 1
+        self._head_received()  # type: ignore[no-untyped-call]
+
+    def _look(self) -> None:
+        if getattr(self._reader, "_channel", self._channel) is not self._channel:
+            return  # it turned out to be HTTP/2
+        receiving = self._is_receiving_head()
+        if receiving and self._seen == self._complete:
+            _log.info("{peer} took too long over the head of a request", peer=self._channel.getPeer())
+            transport: Any = self._channel.transport
+            transport.abortConnection()
+            return
+        self._seen = self._complete if receiving else None
+        self._timer = self._clock.callLater(self._seconds, self._look)
+
+    def _is_receiving_head(self) -> bool:
+        channel = self._channel
+        if channel._handlingRequest or not channel.line_mode:
+            return False
+        return bool(channel._receivedHeaderSize or channel._buffer)
+
+
+def _stop_watching(channel: HTTPChannel) -> None:
+    watch = getattr(channel.connectionLost, "__self__", None)
+    if isinstance(watch, _HeadWatch):
+        watch.stop()
 
 
 def finish(request: Request, sent: int, reason: Failure | None) -> None:
@@ -102,6 +185,17 @@ def serve_no_more(request: Request) -> None:
         request.channel.persistent = 0
 
 
+def render_other(request: Request, resource: IResource) -> None:
+    """Let another resource, or the child of it that the rest of the path names, answer a request.
+
+    As a Site would, this heeds an encoder (such as gzip) that is wrapped around the resource.
+    """
+    child = getChildForRequest(resource, request)
+    if _IEncodingResource.providedBy(child):
+        request._encoder = child.getEncoder(request)
+    request.render(child)
+
+
 def answer_and_close(request: Request, body: bytes, clock: IReactorTime, timeout: float) -> None:
     """Answer a request whose status and headers are set, then close, whatever else the client sends.
 
@@ -111,13 +205,13 @@ def answer_and_close(request: Request, body: bytes, clock: IReactorTime, timeout
     :param timeout: seconds to wait for the client.
     """
     serve_no_more(request)
-    request.setHeader(b"connection", b"close")
     request.setHeader(b"content-length", b"%d" % len(body))
     channel = request.channel
-    if not isinstance(channel, HTTPChannel):
+    if not isinstance(channel, HTTPChannel):  # HTTP/2 has no connection to close for one request
         request.write(body)
         request.finish()
         return
+    request.setHeader(b"connection", b"close")
     drain = _Drain(request, clock, timeout, len(body))
     take_over(request, drain)
     request.write(body)

@@ -22,13 +22,15 @@ def server_options(certificate: Path, private_key: Path | None = None) -> Certif
     :param private_key: a PEM file with the key, without a passphrase; by default it is in the same file.
     :raises InvalidSetting: naming the file, and what is wrong with it.
     """
+    certificates = _read("certificate", certificate)
     try:
-        chain = x509.load_pem_x509_certificates(_read("certificate", certificate))
+        chain = x509.load_pem_x509_certificates(certificates)
     except ValueError as error:
         raise InvalidSetting(f"certificate: there is no PEM certificate in {certificate}: {error}") from error
     key_file = certificate if private_key is None else private_key
+    keys = _read("private_key", key_file)
     try:
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read("private_key", key_file), b"")
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, keys, b"")
     except (crypto.Error, ValueError, TypeError) as error:
         raise InvalidSetting(
             f"private_key: there is no PEM private key (without passphrase) in {key_file}"
