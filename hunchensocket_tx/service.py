@@ -9,14 +9,11 @@ from typing import Any, TypeVar
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.reflect import namedAny
-from twisted.web.http import Request
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 from twisted.web.static import File
 
 import twisted
@@ -24,6 +21,7 @@ from hunchensocket_tx.acceptor import EndpointAcceptor, tcp_endpoint
 from hunchensocket_tx.cascade import Dispatcher
 from hunchensocket_tx.demo import add_demo, demo_page
 from hunchensocket_tx.errors import InvalidSetting
+from hunchensocket_tx.factory import GuardedSite
 from hunchensocket_tx.resource import WebSocketResource
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.tls import server_options
@@ -52,13 +50,13 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = (
-        "Serve WebSockets (hixie-76). Without --handler, serves the built-in site: a page that tries an echo at "
-        "/echo and a chat room at /chat."
+        "Serve WebSockets, from hixie-76 to RFC 6455. Without --handler, serves the built-in site: a page that "
+        "tries an echo at /echo and a chat room at /chat."
     )
 
     optParameters = [  # noqa: N815
         ["port", "p", None, f"TCP port to listen on; {DEFAULT_PORT} if nothing else is named, 0 for any free one"],
-        ["interface", "i", "", "Address to listen on, with --port and --ssl-port; all IPv4 ones by default"],
+        ["interface", "i", None, "Address to listen on, with --port and --ssl-port; all IPv4 ones by default"],
         ["ssl-port", None, None, "TCP port to listen on with TLS; needs --certificate"],
         ["certificate", "c", None, "PEM file with the certificate for --ssl-port, and its chain behind it"],
         ["private-key", "k", None, "PEM file with its key, if that is not in the certificate's file"],
@@ -91,13 +89,11 @@ class Options(usage.Options):
         self["listen"].append(endpoint)
 
     def opt_origin(self, origin: str) -> None:
-        """Let pages of this origin connect, say https://www.example.com, or * for all; may be repeated.
-        [default: only pages of this server]"""
+        """Let pages of this origin connect, or * for all; may be repeated. By default, those of this server."""
         self["origin"].append(origin)
 
     def opt_trusted_proxy(self, address: str) -> None:
-        """Believe X-Forwarded-Proto, X-Forwarded-Host and Forwarded from this address or network, or 'unix';
-        may be repeated."""
+        """Believe forwarded fields from this address or network, or 'unix'; may be repeated."""
         self["trusted-proxy"].append(address)
 
     def opt_version(self) -> None:
@@ -150,19 +146,21 @@ class Options(usage.Options):
             try:
                 yield f"--listen {description}", serverFromString(reactor, description)
             except Exception as error:  # each kind of endpoint raises its own; all say what is wrong
-                raise usage.UsageError(f"--listen: {description!r} is not an endpoint: {error}") from error
+                raise usage.UsageError(
+                    f"--listen: {description!r} is not an endpoint: {_one_line(error)}"
+                ) from error
         port, ssl_port = self._port("port"), self._port("ssl-port")
         if ssl_port is not None:
             if self["certificate"] is None:
                 raise usage.UsageError("--ssl-port: TLS needs a certificate; name its file with --certificate")
             options = self._named(lambda: server_options(self["certificate"], self["private-key"]))
-            yield "--ssl-port", SSL4ServerEndpoint(reactor, ssl_port, options, interface=self["interface"])
+            yield "--ssl-port", SSL4ServerEndpoint(reactor, ssl_port, options, interface=self["interface"] or "")
         elif self["certificate"] is not None or self["private-key"] is not None:
             raise usage.UsageError("--certificate and --private-key are for --ssl-port; name a port for TLS, too")
         if port is None and ssl_port is None and not self["listen"]:
             port = DEFAULT_PORT
         if port is not None:
-            yield "--port", tcp_endpoint(reactor, port, self["interface"])
+            yield "--port", tcp_endpoint(reactor, port, self["interface"] or "")
 
     def _dispatcher(self) -> Dispatcher | None:
         name = self["handler"]
@@ -172,11 +170,12 @@ class Options(usage.Options):
             sys.path.insert(0, os.getcwd())
         try:
             dispatcher = namedAny(name)
-        except Exception as error:  # a module may raise anything while it is imported
-            raise usage.UsageError(f"--handler: {name!r} cannot be imported: {error}") from error
+        except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
+            raise usage.UsageError(f"--handler: {name!r} cannot be imported: {_one_line(error)}") from error
         if not callable(dispatcher):
             raise usage.UsageError(f"--handler: {name!r} is not a dispatcher, that is, a function of a request")
-        return _below(self["path"], dispatcher)
+        checked: Dispatcher = dispatcher
+        return checked
 
     def _port(self, option: str) -> int | None:
         port = self._number(option, int, "a port number from 0 to 65535")
@@ -203,16 +202,17 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """Return the service that the options ask for (IServiceMaker)."""
-    root = File(options["root"]) if options["root"] is not None else None
-    if options.dispatcher is not None:
-        resources = [WebSocketResource(options.dispatcher, fallback=root, settings=options.settings)]
-        top: Resource = resources[0]
-    else:
-        top = root or demo_page()
+    folder = options["root"]
+    if options.dispatcher is None:
+        top: Resource = File(folder) if folder is not None else demo_page()
         resources = add_demo(top, options.settings)
+    else:
+        fallback = File(folder) if folder is not None else None
+        resources = [WebSocketResource(options.dispatcher, fallback=fallback, settings=options.settings)]
+        top = _mounted(resources[0], options["path"], folder)
     services = MultiService()
     for name, endpoint in options.endpoints:
-        _OptionAcceptor(name, endpoint, Site(top), *resources).setServiceParent(services)  # type: ignore[no-untyped-call]
+        _OptionAcceptor(name, endpoint, GuardedSite(top, options.settings), *resources).setServiceParent(services)  # type: ignore[no-untyped-call]
     return services
 
 
@@ -221,26 +221,49 @@ class _OptionAcceptor(EndpointAcceptor):
 
     _log = Logger()
 
-    def __init__(self, option: str, endpoint: IStreamServerEndpoint, factory: Site, *resources: Any) -> None:
+    def __init__(
+        self, option: str, endpoint: IStreamServerEndpoint, factory: GuardedSite, *resources: Any
+    ) -> None:
         super().__init__(endpoint, factory, *resources)
         self._option = option
 
     def _listen(self) -> None:
         try:
             super()._listen()
-        except (CannotListenError, OSError) as error:
-            line = f"twistd hunchensocket: {self._option}: {error}"
-            self._log.critical("{line}", line=line)  # the terminal does not see it once twistd is a daemon
-            raise SystemExit(line) from None
+        except Exception as error:  # each kind of endpoint raises its own; all say what is wrong
+            line = f"twistd hunchensocket: {self._option}: {_one_line(error)}"
+            if sys.__stderr__ is not None:
+                print(line, file=sys.__stderr__)  # twistd has sent sys.stderr to the log
+            self._log.critical("{line}", line=line)  # a daemon has no terminal
+            raise CannotServe(line) from None
 
 
-def _below(path: str, dispatcher: Dispatcher) -> Dispatcher:
-    """Return a dispatcher that asks another one about requests at and below a path."""
-    top = path.rstrip("/").encode()
+class CannotServe(SystemExit, Exception):
+    """Ends twistd with status 1 and no traceback; as it is an Exception, too, a daemon tells its starter."""
 
-    def below(request: Request) -> Any:
-        if request.path == top or request.path.startswith(top + b"/"):
-            return dispatcher(request)
-        return None
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.code = 1
 
-    return below
+
+def _mounted(resource: Resource, path: str, folder: str | None) -> Resource:
+    """Return a root that serves a resource at a path, and static files around it if there is a folder of them."""
+    names = [name for name in path.split("/") if name]
+    if not names:
+        return resource
+    root = node = _static(folder)
+    for name in names[:-1]:
+        folder = os.path.join(folder, name) if folder is not None else None
+        child = _static(folder)
+        node.putChild(name.encode(), child)
+        node = child
+    node.putChild(names[-1].encode(), resource)
+    return root
+
+
+def _static(folder: str | None) -> Resource:
+    return File(folder) if folder is not None else Resource()
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

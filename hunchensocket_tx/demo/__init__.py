@@ -6,17 +6,18 @@ from importlib.resources import files
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
-from twisted.web.http import Request
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 from twisted.web.static import Data
 
+from hunchensocket_tx.broadcast import Group
 from hunchensocket_tx.cascade import HandshakeHandler, MessageHandler
 from hunchensocket_tx.resource import WebSocketResource
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.wire.events import Message
 
-__all__ = ["ChatRoom", "add_demo", "demo_page", "echo"]
+__all__ = ["ChatRoom", "about", "add_demo", "demo_page", "echo"]
 
 
 def echo(request: Request) -> HandshakeHandler:
@@ -28,11 +29,30 @@ def echo(request: Request) -> HandshakeHandler:
     return handshake
 
 
+VERSION_NAMES = {
+    13: "RFC 6455 (version 13)",
+    8: "the drafts hybi-08 to -12 of RFC 6455 (version 8)",
+    7: "the draft hybi-07 of RFC 6455 (version 7)",
+    76: "hixie-76",
+    75: "hixie-75",
+}
+
+
+def about(request: Request) -> HandshakeHandler:
+    """Tell the client in one message what the connection speaks, and close; a dispatcher."""
+
+    def handshake(stream: WebSocketStream, mutex: DeferredLock) -> None:
+        stream.send(f"{VERSION_NAMES[stream.version]}; extensions: {stream.extensions or 'none'}")
+        stream.close()
+
+    return handshake
+
+
 class ChatRoom:
     """Sends each message, as it came, to everyone in the room, the sender included; a dispatcher."""
 
     def __init__(self) -> None:
-        self.present: set[WebSocketStream] = set()
+        self.present = Group()
 
     def __call__(self, request: Request) -> HandshakeHandler:
         """Take every request."""
@@ -40,12 +60,10 @@ class ChatRoom:
 
     def _enter(self, stream: WebSocketStream, mutex: DeferredLock) -> MessageHandler:
         self.present.add(stream)
-        stream.when_closed().addCallback(lambda _: self.present.discard(stream))
         return self._say
 
     def _say(self, message: Message) -> None:
-        for stream in tuple(self.present):
-            stream.send(message)
+        self.present.send(message)
 
 
 def demo_page() -> Resource:
@@ -57,12 +75,12 @@ def demo_page() -> Resource:
 
 
 def add_demo(root: Resource, settings: Settings, reactor: Any = None) -> list[WebSocketResource]:
-    """Put ``/echo`` and ``/chat`` below a root resource.
+    """Put ``/echo``, ``/chat`` and ``/about`` below a root resource.
 
-    :returns: the two, whose streams are to be closed in the end.
+    :returns: the three, whose streams are to be closed in the end.
     """
     resources = []
-    for path, dispatcher in ((b"echo", echo), (b"chat", ChatRoom())):
+    for path, dispatcher in ((b"echo", echo), (b"chat", ChatRoom()), (b"about", about)):
         resources.append(WebSocketResource(dispatcher, settings=settings, reactor=reactor))
         root.putChild(path, resources[-1])
     return resources

@@ -5,6 +5,6 @@ from twisted.application.service import ServiceMaker
 hunchensocket = ServiceMaker(
     "Hunchensocket",
     "hunchensocket_tx.service",
-    "Serve WebSockets, from hixie-76 on: a built-in page, your own handlers, static files",
+    "Serve WebSockets, from hixie-76 to RFC 6455: a built-in page, your own handlers, static files",
     "hunchensocket",
 )

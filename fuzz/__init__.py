@@ -1,0 +1,1 @@
+"""Fuzz targets for the codecs and the handshake; README.rst tells how to run them."""
