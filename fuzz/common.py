@@ -79,6 +79,8 @@ def feed(codec: Codec, pieces: Iterable[bytes], limit: int) -> list[Event]:
     events: list[Event] = []
     for count, piece in enumerate((b"", *pieces)):
         events += codec.receive(piece)
+        while codec.has_more:
+            events += codec.receive(b"")
         assert count % 32 or held(codec) <= limit, f"{held(codec)} bytes are held"
     assert held(codec) <= limit, f"{held(codec)} bytes are held"
     ends = [event for event in events if isinstance(event, Closed | Failed)]

@@ -92,9 +92,11 @@ class EndpointAcceptor(Service):
             if listening is not None:
                 listening.cancel()
             stopped.callback(None)
-        return stopped.addCallback(lambda _: DeferredList([resource.close_all() for resource in self._resources]))
+        return stopped.addCallback(lambda _: DeferredList([resource.stop() for resource in self._resources]))
 
     def _listen(self) -> None:
+        for resource in self._resources:
+            resource.start()
         failures: list[Failure] = []
         listening = self._endpoint.listen(self.factory)
         if listening.called:

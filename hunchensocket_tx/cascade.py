@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from inspect import iscoroutine
+from inspect import iscoroutine, isgenerator
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -257,6 +257,10 @@ class _Run:
             result = self.context.run(function, *arguments)
             if iscoroutine(result):
                 result = self.context.run(partial(Deferred.fromCoroutine, result))
+            elif isgenerator(result):
+                raise TypeError(
+                    f"{function!r} is a generator function; decorate it with inlineCallbacks, or use async"
+                )
         except Exception:
             return self._failed(Failure())
         return result

@@ -20,7 +20,18 @@ from hunchensocket_tx.pings import Pings
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.takeover import half_close
 from hunchensocket_tx.vigil import Vigil
-from hunchensocket_tx.wire.events import Closed, CloseReason, Codec, Event, Failed, Opened, Pong, Reply
+from hunchensocket_tx.wire.events import (
+    Closed,
+    CloseReason,
+    Codec,
+    Event,
+    Failed,
+    Opened,
+    Piece,
+    Ping,
+    Pong,
+    Reply,
+)
 
 __all__ = ["Connection", "State"]
 
@@ -35,6 +46,12 @@ class State(Enum):
     OPEN = "messages may be sent"
     CLOSING = "the closing handshake has begun"
     CLOSED = "the transport is gone"
+
+
+def _size(event: Event) -> int:
+    """Return the bytes that an event takes, about."""
+    data = event.data if isinstance(event, (Piece, Reply)) else event
+    return len(data) if isinstance(data, (str, bytes)) else 0
 
 
 @implementer(IProtocol, IHalfCloseableProtocol)
@@ -64,6 +81,11 @@ class Connection:
         self._vigil = Vigil(clock, settings, codec.has_control_frames, self)
         self._reading = True
         self._input_ended = False
+        self._all_sent = False  # what we had to say is out of our hands
+        self._leaving = False  # as soon as it is
+        self._bounded = False  # the time is, that a handler has after the peer's end
+        self._refilling = False
+        self._reading_ahead = False  # of a handler that has been busy for long
         self._patience = settings.max_message_size  # bytes to read ahead of a busy handler, for an answer
         self._control_period_end = 0.0
         self._transport: Any = None
@@ -103,38 +125,61 @@ class Connection:
         if now >= self._control_period_end:
             self._control_period_end = now + CONTROL_PERIOD
             self._codec.control_budget = self._settings.max_control_frames
-        if not self._intake.is_done:
-            self._patience -= len(data)
-        events = self._codec.receive(data)
-        for event in events:
-            if isinstance(event, Pong):
-                self._pings.answer(event.payload)  # a busy handler may be waiting for it
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        waiting = not self._intake.is_done
+        events = self._handle_at_once(self._codec.receive(data))
+        if waiting:
+            self._patience -= max(len(data), sum(map(_size, events)))
         self._intake.add(events)
         if self._state is State.CLOSING:
             self._hasten_end()
+        elif self._intake.has_end and not self._intake.is_done and not self._bounded:
+            self._bounded = True  # the peer will not wait for ever for a busy handler's last words
+            self._vigil.wait(self._settings.closing_timeout, self._hasten_end)
+
+    def _handle_at_once(self, events: list[Event]) -> list[Event]:
+        """Handle pings and pongs, also if a handler is busy, which may be waiting for them; return the others."""
+        others: list[Event] = []
+        for event in events:
+            if isinstance(event, Pong):
+                self._pings.answer(event.payload)
+            elif isinstance(event, Ping):
+                if others and isinstance(others[-1], Reply):
+                    self._reply(others.pop())
+            else:
+                others.append(event)
+        return others
 
     def readConnectionLost(self) -> None:
         """The peer will send nothing more; what it sent is handled and answered yet (IHalfCloseableProtocol)."""
         self._input_ended = True
         self._intake.run()
+        if not self._intake.is_done and not self._bounded and self._settings.websocket_timeout:
+            self._bounded = True
+            self._vigil.wait(self._settings.websocket_timeout, self.abort)
 
     def writeConnectionLost(self) -> None:
         """Our side is closed, as we wanted (IHalfCloseableProtocol)."""
+        self._all_sent = True
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone (IProtocol). Messages that came before are delivered nevertheless."""
         if self._end is None:
-            self._end = CloseReason(1006, reason.getErrorMessage(), False)
+            end, _ = self._intake.take_end()
+            code, words = (end.code, end.reason) if end is not None else (1006, reason.getErrorMessage())
+            self._end = CloseReason(code, words, False)
         self._state = State.CLOSED
         self._input_ended = True
         self._vigil.stop()
         self._let_go(self._connection_closed())
+        self._intake.paused = self._intake.blocked = False
+        self._intake.run()
         waiters, self._closed_waiters = self._closed_waiters, []
         for waiter in waiters:
             if not waiter.called:  # another one may have cancelled it
                 waiter.callback(self._end)
-        self._intake.blocked = False
-        self._intake.run()
 
     # Sending
 
@@ -147,8 +192,11 @@ class Connection:
     def _outflow_changed(self) -> None:
         """Handle no messages, which might be answered, until what was sent is on its way."""
         self._intake.blocked = self._outflow.full and self._state is State.OPEN
-        if not self._outflow.full:
-            self._vigil.last_sent = self._vigil.now()
+        self._vigil.last_sent = self._vigil.now()
+        if self._state is State.CLOSING:
+            self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)  # something was taken
+            if self._leaving and self._outflow.released:
+                self._leave()
         self._intake.run()
 
     def _outflow_stuck(self) -> None:
@@ -161,8 +209,7 @@ class Connection:
 
     def _handle(self, event: Event) -> Deferred[Any] | None:
         if isinstance(event, Reply):
-            if self._state is not State.CLOSING:  # nothing follows our Close
-                self._write(event.data)
+            self._reply(event)
         elif isinstance(event, Opened):
             self._state = State.OPEN
             self._vigil.watch_life()
@@ -177,16 +224,30 @@ class Connection:
             self._finish_input()
         return None
 
+    def _reply(self, event: Event) -> None:
+        if isinstance(event, Reply) and self._state is not State.CLOSING:  # nothing follows our Close
+            self._write(event.data)
+
     def _rested(self) -> None:
+        if self._refilling:
+            return
+        self._refilling = True
+        try:
+            while self._intake.is_done and self._codec.has_more:
+                self._take(b"")
+        finally:
+            self._refilling = False
         if self._intake.is_done:
             self._patience = self._settings.max_message_size
+            self._reading_ahead = False
             if self._input_ended:
                 self._finish_input()
         self._update_reading()
 
     def _update_reading(self) -> None:
-        """Read if what is read can be handled, or if the peer's answer to a Close or a Ping may be in it."""
-        patient = (self._state is State.CLOSING or self._pings.are_waiting) and self._patience > 0
+        """Read if what is read can be handled; or ahead, to some bound, for the peer's Ping, Pong or end in it."""
+        ahead = self._state is State.CLOSING or self._pings.are_waiting or self._reading_ahead
+        patient = ahead and self._patience > 0 and not self._codec.has_more
         wanted = patient or not (self._intake.paused or self._intake.busy or self._intake.blocked)
         if wanted == self._reading or self._state is State.CLOSED or self._transport is None:
             return
@@ -220,7 +281,7 @@ class Connection:
         self._write(self._codec.close(code, reason))
         self._state = State.CLOSING
         self._let_go(ConnectionClosed(code, reason, False))
-        self._vigil.wait(self._settings.closing_timeout, self.abort)
+        self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)
         if self._codec.has_closing_handshake:
             self._hasten_end()
         else:
@@ -237,7 +298,7 @@ class Connection:
             self._drop(CloseReason(end.code, end.reason, True))
 
     def _drop(self, end: CloseReason) -> None:
-        """Leave the transport once all is sent; not later than the closing timeout.
+        """Leave the transport once all is sent, or when nothing was taken for the closing timeout.
 
         Our side closes first and reading goes on, since closing with unread input would make the kernel reset
         the connection, and the peer would lose what it has not read yet.
@@ -247,11 +308,23 @@ class Connection:
         self._state = State.CLOSING
         self._end = self._end or end
         self._let_go(self._connection_closed())
-        self._vigil.wait(self._settings.closing_timeout, self.abort)
+        self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)
+        self._leaving = True
+        if self._outflow.released:
+            self._leave()
+
+    def _leave(self) -> None:
         if self._input_ended:
             self._transport.loseConnection()
         else:
             half_close(self._transport)
+
+    def _closing_timed_out(self) -> None:
+        """Wait no longer: let the kernel send what it has if it has got all, else drop the connection."""
+        if self._all_sent:
+            self._transport.loseConnection()
+        else:
+            self.abort()
 
     def _let_go(self, error: ConnectionClosed) -> None:
         """Tell those who wait for something of this connection that it will not come."""
@@ -275,7 +348,16 @@ class Connection:
 
     def is_listening(self) -> bool:
         """Tell whether bytes of the peer would be noticed now."""
-        return self._reading
+        return self._reading and not self._outflow.full
+
+    def is_busy(self) -> bool:
+        """Tell whether the peer may be waiting for us, as what it sent cannot be handled yet."""
+        return self._intake.busy or self._intake.paused or self._intake.blocked
+
+    def read_ahead(self) -> None:
+        """Read on though a handler is busy, to some bound, so that the peer's pings and its end are seen."""
+        self._reading_ahead = True
+        self._update_reading()
 
     def send_keepalive_ping(self) -> None:
         """Ask the peer for a sign of life."""

@@ -82,6 +82,11 @@ class Intake:
         self._events.extend(events)
         self.run()
 
+    @property
+    def has_end(self) -> bool:
+        """Whether the peer's closing is waiting behind other events."""
+        return bool(self._events) and isinstance(self._events[-1], Closed)
+
     def take_end(self) -> tuple[Closed | None, Reply | None]:
         """Return the peer's closing that is waiting behind other events, if it is, and our answer to it.
 

@@ -42,6 +42,7 @@ class Outflow:
         "_held",
         "_held_size",
         "_producer",
+        "_released",
         "_stuck",
         "_timeout",
         "_timer",
@@ -66,6 +67,7 @@ class Outflow:
         self._blocked = False  # the transport wants no more
         self._full = False  # it does not, or there is more that it has not got yet
         self._held: deque[bytes | memoryview] = deque()
+        self._released = False
         self._begun = False  # the transport has got a part of the first of these
         self._held_size = 0
         self._closed: Exception | None = None
@@ -79,13 +81,19 @@ class Outflow:
         return self._full
 
     @property
+    def released(self) -> bool:
+        """Whether this is closed and the transport has got everything."""
+        return self._released
+
+    @property
     def held(self) -> int:
         """Bytes that wait for the transport to take them."""
         return self._held_size
 
     def write(self, data: bytes) -> None:
         """Send bytes, now or when their turn comes."""
-        if self._closed is not None or (not self._full and len(data) <= PORTION):
+        closed = self._closed is not None and not self._held
+        if closed or (not self._full and len(data) <= PORTION):
             self._transport.write(data)
             return
         self._held.append(data)
@@ -128,35 +136,31 @@ class Outflow:
             producer.stop()
 
     def close(self, error: Exception, *, discard: bool = False) -> None:
-        """Let go of the transport; stop the producer; fail who waits, now and later.
+        """Stop the producer; fail who waits, now and later; let go of the transport when it has got everything.
 
-        :param discard: whether to drop what the transport has got nothing of, instead of giving it all at once.
+        :param discard: whether to drop what the transport has got nothing of.
         """
         if self._closed is not None:
             return
         self._closed = error
         self._stop_timer()
-        if discard and not self._begun:
+        if discard:
+            rest = self._held.popleft() if self._begun and self._held else b""
             self._held.clear()
-        while self._held:
-            self._transport.write(bytes(self._held.popleft()))
-            if discard:
-                self._held.clear()
-        self._held_size = 0
-        self._transport.unregisterProducer()
+            self._held.extend([rest] if rest else [])
+            self._held_size = len(rest)
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.stopProducing()
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
             deferred.errback(error)
+        self._release_when_empty()
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
-        if self._closed is not None:
-            return
         self._blocked = True
-        if self._timeout and self._timer is None:
+        if self._timeout and self._timer is None and self._closed is None:
             self._timer = self._clock.callLater(self._timeout, self._stuck)
         if not self._full:
             self._full = True
@@ -166,14 +170,17 @@ class Outflow:
 
     def resumeProducing(self) -> None:
         """The transport's buffer is empty again: hand it what it likes to take, or tell that all is sent."""
-        if not self._blocked or self._closed is not None:
+        if not self._blocked:
             return
         self._blocked = False
         self._stop_timer()
         self._hand_over()
         if self._blocked:
+            if self._closed is not None:
+                self._changed()
             return
         self._full = False
+        self._release_when_empty()
         if self._producer is not None:
             self._producer.resumeProducing()
         waiting, self._waiting = self._waiting, []
@@ -200,6 +207,12 @@ class Outflow:
                 portion = b"".join(pieces)
             self._held_size -= len(portion)
             self._transport.write(portion)
+
+    def _release_when_empty(self) -> None:
+        """Let go of the transport once it has got everything, if this is closed."""
+        if self._closed is not None and not self._held and not self._blocked and not self._released:
+            self._released = True
+            self._transport.unregisterProducer()
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None

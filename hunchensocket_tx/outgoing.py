@@ -52,10 +52,13 @@ class OutgoingMessage:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            empty = b"" if self._kind is bytes else ""
-            self._stream.send_part(empty, final=True, compress=self._compress)
-        self._stream.end_message(complete=error is None)
+        complete = False
+        try:
+            if error is None:
+                self._stream.send_part(b"" if self._kind is bytes else "", final=True, compress=self._compress)
+                complete = True
+        finally:
+            self._stream.end_message(complete=complete)
 
     def write(self, data: Message) -> Deferred[None]:
         """Send the next part.
@@ -67,6 +70,6 @@ class OutgoingMessage:
         kind = str if isinstance(data, str) else bytes
         if self._kind not in (None, kind):
             raise MisuseError("a message is all str or all bytes; this part is of another kind than the first")
-        self._kind = kind
         self._stream.send_part(data, final=False, compress=self._compress)
+        self._kind = kind
         return self._stream.drained()

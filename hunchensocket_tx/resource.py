@@ -77,6 +77,7 @@ class WebSocketResource(Resource):
         self.settings = replace(settings or Settings(), **changes)
         self.streams: set[WebSocketStream] = set()
         self.handshakes: Counter[int] = Counter()
+        self._stopped = False
         self._asking: set[Deferred[Decision]] = set()
         self._dispatchers = dispatchers or (default_websocket_handler,)
         self._fallback = fallback
@@ -87,6 +88,8 @@ class WebSocketResource(Resource):
         if not is_attempt(request.requestHeaders):
             return self._render_plain(request)
         verdict = judge(_opening_request(request, self.settings), self.settings)
+        if self._stopped:
+            verdict = Refusal(503, "the server is going away")
         if isinstance(verdict, Refusal):
             self._refuse(request, verdict)
         else:
@@ -98,6 +101,18 @@ class WebSocketResource(Resource):
                 request.notifyFinish().addErrback(lambda _: asking.cancel())
             asking.addCallback(self._carry_out, request, verdict).addErrback(self._failed, request)
         return NOT_DONE_YET
+
+    def start(self) -> None:
+        """Open WebSockets again, after :meth:`stop`."""
+        self._stopped = False
+
+    def stop(self) -> Deferred[Any]:
+        """Open no WebSocket any more, also on connections that are there already, and close all that are open.
+
+        :returns: as :meth:`close_all`.
+        """
+        self._stopped = True
+        return self.close_all()
 
     def close_all(self, code: int = 1001, reason: str = "going away") -> Deferred[Any]:
         """Close all open WebSockets, and refuse those whose dispatchers have not answered yet.
@@ -209,6 +224,9 @@ class WebSocketResource(Resource):
             self._refuse(request, Refusal(503, "the server is going away"))
             return
         self._log.failure("a dispatcher failed for {uri}", failure, uri=request.uri)
+        if request.startedWriting:
+            request.loseConnection()  # it has answered by itself, and cannot have the connection as well
+            return
         self._answer(request, 500, "internal error\n", ())
 
 

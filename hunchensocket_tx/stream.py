@@ -102,7 +102,8 @@ class WebSocketStream(Connection):
     def ping(self) -> Deferred[float]:
         """Ask the peer for a sign of life.
 
-        :returns: a Deferred of the seconds that it took. It fails with :class:`ConnectionClosed` if none comes.
+        :returns: a Deferred of the seconds that it took. It fails with :class:`ConnectionClosed` if the WebSocket
+            closes, with Twisted's ``TimeoutError`` if no answer comes within ``ping_timeout``.
         :raises UnsupportedMessage: if this connection's version has no pings, as hixie-76.
         """
         if not self._codec.has_control_frames:
@@ -112,6 +113,8 @@ class WebSocketStream(Connection):
         payload, answered = self._pings.prepare()
         self._write(self._codec.ping(payload))
         self._update_reading()
+        if self._settings.ping_timeout:
+            answered.addTimeout(self._settings.ping_timeout, self._clock)
         return answered
 
     def drained(self) -> Deferred[None]:
@@ -269,6 +272,7 @@ class WebSocketStream(Connection):
             reason = f"over {self._settings.max_send_buffer} bytes wait to be sent"
             self._log.info("{stream} is too slow: {reason}", stream=self, reason=reason)
             self._end = CloseReason(1013, reason, False)
+            self._state = State.CLOSING  # before those are told who wait for the buffer to get low
             self._outflow.close(self._connection_closed(), discard=True)
             if self._codec.has_control_frames or self._message_lock is None:
                 self._start_closing(1013, reason)

@@ -18,6 +18,12 @@ class Watched(Protocol):
     def is_listening(self) -> bool:
         """Tell whether bytes of the peer would be noticed now."""
 
+    def is_busy(self) -> bool:
+        """Tell whether the peer may be waiting for us."""
+
+    def read_ahead(self) -> None:
+        """Read, though what is read cannot be handled yet, so that signs of life are seen."""
+
     def send_keepalive_ping(self) -> None:
         """Ask the peer for a sign of life."""
 
@@ -71,7 +77,10 @@ class Vigil:
 
     def _watch_interval(self) -> None:
         interval = self._settings.ping_interval
-        quiet = self.now() - self.last_received if self._watched.is_listening() else 0.0
+        quiet = self.now() - self.last_received
+        if not self._watched.is_listening():
+            quiet = 0.0
+            self._watched.read_ahead()
         if quiet < interval:
             self.wait(interval - quiet, self._watch_interval)
             return
@@ -94,8 +103,10 @@ class Vigil:
 
     def _watch_idleness(self) -> None:
         limit = self._settings.websocket_timeout
-        last = max(self.last_received, self.last_sent)
-        quiet = self.now() - last if self._watched.is_listening() else 0.0
+        quiet = self.now() - max(self.last_received, self.last_sent)
+        if self._watched.is_busy():
+            quiet = 0.0
+            self._watched.read_ahead()
         if quiet < limit:
             self.wait(limit - quiet, self._watch_idleness)
         else:

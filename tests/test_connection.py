@@ -295,6 +295,7 @@ class FailureTest(ClosingTestCase):
         peer.transport.fill()
         peer.stream.send("before")
         peer.send_frames(Sent(FIN | 3, b""))
+        peer.transport.empty()
         self.assertEqual([frame.opcode for frame in peer.frames], [TEXT, CLOSE])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hunchensocket_tx.errors import ConnectionClosed
-from hunchensocket_tx.wire.frames import CLOSE
-from tests.hybi_stream_support import HybiPeer, close, masked, pong, text
+from hunchensocket_tx.wire.frames import CLOSE, FIN, PING
+from tests.hybi_stream_support import HybiPeer, Sent, close, masked, pong, text
 from tests.stream_support import ClosingTestCase, Peer, PendingHandler
 
 
@@ -102,29 +102,47 @@ class KeepaliveTest(ClosingTestCase):
         self.assertEqual(len(peer.pings), 10)
         self.assertTrue(peer.stream.is_open)
 
-    def test_it_is_not_pinged_while_a_handler_is_busy(self) -> None:
-        # Nothing is read meanwhile, so that an answer would not be noticed.
+    def test_it_is_pinged_also_while_a_handler_is_busy_for_long(self) -> None:
         handler = PendingHandler()
         peer = HybiPeer(handler, ping_interval=20, ping_timeout=10).open("a")
-        peer.clock.pump([10] * 20)
-        self.assertEqual(peer.pings, [])
-        handler.finish()
-        peer.clock.advance(19.9)
-        self.assertEqual(peer.pings, [])
-        peer.clock.pump([10, 10])
-        self.assertEqual(len(peer.pings), 1)
+        self.assertFalse(peer.transport.reading)
+        for _ in range(10):
+            peer.clock.pump([10, 10])
+            if peer.pings:
+                self.assertTrue(peer.transport.reading)
+                peer.send_frames(pong(peer.pings[-1]))
+        self.assertGreater(len(peer.pings), 3)
+        self.assertTrue(peer.stream.is_open)
+        self.assertEqual(len(handler.started), 1)
 
-    def test_it_is_not_closed_for_what_a_busy_handler_kept_from_being_read(self) -> None:
-        handler = PendingHandler()
-        peer = HybiPeer(handler, ping_interval=20, ping_timeout=10).open()
+    def test_one_that_vanished_is_noticed_also_then(self) -> None:
+        peer = HybiPeer(PendingHandler(), ping_interval=20, ping_timeout=10).open("a")
+        peer.clock.pump([10] * 6)
+        self.assertFalse(peer.stream.is_open)
+
+    def test_its_pings_are_answered_also_then(self) -> None:
+        peer = HybiPeer(PendingHandler(), ping_interval=20, ping_timeout=10).open("a")
         peer.clock.advance(20)
-        peer.clock.advance(1)
-        peer.say("a")
-        peer.clock.pump([10] * 10)
-        self.assertTrue(peer.stream.is_open)
-        handler.finish()
+        peer.send_frames(Sent(FIN | PING, b"there?"))
+        self.assertIn(pong(b"there?"), peer.frames)
+
+    def test_its_close_is_answered_in_time_also_then(self) -> None:
+        peer = HybiPeer(PendingHandler(), ping_interval=20, ping_timeout=10, closing_timeout=5).open("a")
+        peer.clock.advance(20)
+        peer.send_frames(close(1001))
+        self.assertNotIn(close(1001), peer.frames)  # the handler may have something to say yet
         peer.clock.advance(5)
-        self.assertTrue(peer.stream.is_open)
+        self.assertEqual(peer.frames[-1], close(1001))
+        peer.finish()
+        self.assert_end(peer, 1001, True)
+
+    def test_what_is_read_ahead_of_it_is_bounded(self) -> None:
+        peer = HybiPeer(PendingHandler(), ping_interval=20, ping_timeout=0, max_message_size=1000).open("a")
+        peer.clock.advance(20)
+        peer.say("x" * 900)
+        self.assertTrue(peer.transport.reading)
+        peer.say("x" * 900)
+        self.assertFalse(peer.transport.reading)
 
     def test_it_is_not_pinged_while_it_is_slow_to_take_what_is_sent(self) -> None:
         # That is what send_timeout is for.
@@ -142,7 +160,7 @@ class KeepaliveTest(ClosingTestCase):
 
     def test_it_is_pinged_with_a_payload_that_no_ping_of_ours_has(self) -> None:
         # Else its answer would count for the wrong one.
-        peer = self.open()
+        peer = self.open(ping_timeout=0)
         asked = peer.stream.ping()
         peer.clock.advance(20)
         peer.send_frames(pong(peer.pings[-1]))

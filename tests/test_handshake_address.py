@@ -215,14 +215,24 @@ class ProxyTests(HandshakeTestCase):
                 request = opening(trusted=True, host="backend", **changes)
                 self.assertEqual(self.location(request), "ws://example.com/demo")
 
-    def test_the_standard_field_goes_before_the_customary_ones(self) -> None:
+    def test_the_standard_field_and_the_customary_ones_may_agree(self) -> None:
         request = opening(
             trusted=True,
+            host="backend",
             forwarded="proto=http;host=example.com",
-            x_forwarded_proto="https",
-            x_forwarded_host="evil.example",
+            x_forwarded_proto="http",
+            x_forwarded_host="Example.com",
         )
         self.assertEqual(self.location(request), "ws://example.com/demo")
+
+    def test_fields_that_contradict_each_other_are_refused(self) -> None:
+        # The proxy sets one kind, and has let the client's own of the other kind pass.
+        for changes in (
+            {"forwarded": "proto=https", "x_forwarded_proto": "http"},
+            {"forwarded": "host=evil.example", "x_forwarded_host": "example.com"},
+        ):
+            with self.subTest(changes):
+                self.assert_refused(400, opening(trusted=True, **changes))
 
     def test_a_client_cannot_hide_a_scheme_in_the_host_that_its_proxy_quotes(self) -> None:
         request = opening(trusted=True, forwarded='proto=http;host="a;proto=https;b"')

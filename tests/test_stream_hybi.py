@@ -264,6 +264,8 @@ class SlowPeerTest(ClosingTestCase):
     def test_our_close_follows_what_is_held(self) -> None:
         peer = self.slow()
         peer.stream.close()
+        while peer.transport.waiting:
+            peer.transport.take()
         self.assertEqual(len(peer.frames), 7)
         self.assertEqual(peer.frames[-1], close(1000))
 

@@ -21,12 +21,19 @@ class Watched:
     def __init__(self, pings: bool = True, **changes: Any) -> None:
         self.clock = Clock()
         self.listening = True
+        self.asked_to_listen = 0
         self.pinged: list[float] = []
         self.given_up: list[str] = []
         self.vigil = Vigil(self.clock, Settings(**changes), pings, self)
 
     def is_listening(self) -> bool:
         return self.listening
+
+    def is_busy(self) -> bool:
+        return not self.listening
+
+    def read_ahead(self) -> None:
+        self.asked_to_listen += 1
 
     def send_keepalive_ping(self) -> None:
         self.pinged.append(self.clock.seconds())

@@ -149,8 +149,13 @@ def parse_head(head: bytes) -> tuple[str, dict[str, list[str]]]:
 
 
 def receive(codec: Codec, pieces: Iterable[bytes]) -> list[Event]:
-    """Feed a codec piece by piece."""
-    return [event for piece in pieces for event in codec.receive(piece)]
+    """Feed a codec piece by piece, and let it go on where it had more than it makes at once."""
+    events: list[Event] = []
+    for piece in pieces:
+        events += codec.receive(piece)
+        while codec.has_more:
+            events += codec.receive(b"")
+    return events
 
 
 def single_bytes(data: bytes) -> list[bytes]:

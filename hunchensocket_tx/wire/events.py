@@ -49,7 +49,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The peer wants to know whether we live; the answer is among the replies."""
+    """The peer wants to know whether we live; the reply before this, if there is one, is the answer."""
 
     payload: bytes
 
@@ -113,6 +113,10 @@ class Codec(Protocol):
 
     control_budget: int
     """How many control frames may still come; the codec's owner, who has a clock, refills it."""
+
+    has_more: bool
+    """Whether there is more in what arrived: what is compressed may come out a thousand times as large, so not all
+    is made at once. ``receive(b"")`` goes on; nothing else is to be received before."""
 
     def receive(self, data: bytes) -> list[Event]:
         """Take what arrived, however it was cut, and tell what it completed.

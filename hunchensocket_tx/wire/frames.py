@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hunchensocket_tx.errors import InvalidCloseCode
+from dataclasses import dataclass
+
+from hunchensocket_tx.errors import InvalidCloseCode, UnsupportedMessage
 from hunchensocket_tx.wire.masking import apply_mask
 
 __all__ = [
@@ -16,9 +18,11 @@ __all__ = [
     "PONG",
     "RSV1",
     "TEXT",
+    "Violation",
     "build_frame",
     "close_payload",
     "is_sendable_close_code",
+    "opcode_and_payload",
 ]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -37,6 +41,14 @@ NO_CODE = 1005
 """What stands for a Close frame without a code (7.4.1)."""
 
 
+@dataclass
+class Violation(Exception):
+    """The peer broke a rule; the connection fails with this code and reason (7.1.7)."""
+
+    code: int
+    reason: str
+
+
 def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     """Return a frame (5.2).
 
@@ -52,6 +64,21 @@ def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     else:
         head = bytes((first, masked | 127)) + size.to_bytes(8, "big")
     return head + payload if key is None else head + key + apply_mask(payload, key)
+
+
+def opcode_and_payload(message: object) -> tuple[int, bytes]:
+    """Return how a message is sent: str as text, bytes and what is like them as binary.
+
+    :raises UnsupportedMessage: if it is neither.
+    :raises UnicodeEncodeError: for text with lone surrogates, which has no UTF-8.
+    """
+    if isinstance(message, str):
+        return TEXT, message.encode()
+    if isinstance(message, bytes):
+        return BINARY, message
+    if isinstance(message, (bytearray, memoryview)):
+        return BINARY, bytes(message)
+    raise UnsupportedMessage(f"a message is str or bytes, not {type(message).__name__}")
 
 
 def is_sendable_close_code(code: int) -> bool:

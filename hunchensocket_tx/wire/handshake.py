@@ -119,18 +119,22 @@ def _public_address(request: OpeningRequest, settings: Settings) -> tuple[bool, 
     hosts = list(request.all("host"))
     if request.trusted:
         forwarded = forwarded_parameters(request.all("forwarded"))
-        protocol = forwarded.get("proto") or (tokens(request.all("x-forwarded-proto")) or [""])[-1]
-        if protocol:
-            secure = protocol.lower() in ("https", "wss")
-        forwarded_host = forwarded.get("host") or (request.all("x-forwarded-host") or [""])[-1]
-        if forwarded_host:
-            hosts = [forwarded_host.rpartition(",")[2].strip()]
+        protocols = {forwarded.get("proto", "").lower(), *tokens(request.all("x-forwarded-proto"))[-1:]} - {""}
+        named = {name.rpartition(",")[2].strip().lower() for name in request.all("x-forwarded-host")[-1:]}
+        named = (named | {forwarded.get("host", "").lower()}) - {""}
+        if len(protocols) > 1 or len(named) > 1:
+            # One of them is the client's own, which the proxy let pass.
+            return secure, Refusal(400, "Forwarded and X-Forwarded fields contradict each other")
+        if protocols:
+            secure = protocols.pop() in ("https", "wss")
+        if named:
+            hosts = [named.pop()]
     if settings.external_url is not None:
         secure = settings.external_url.startswith("wss://")
     host = host_with_port(hosts[0], "wss" if secure else "ws") if len(hosts) == 1 else None
     if host is None:
         return secure, Refusal(400, "there is not exactly one well-formed Host")
-    if settings.hosts and host not in settings.hosts:
+    if settings.hosts and host not in {host_with_port(name, "wss" if secure else "ws") for name in settings.hosts}:
         return secure, Refusal(403, "this server does not go by that Host")
     return secure, host
 

@@ -59,6 +59,7 @@ class HixieCodec:
     """
 
     has_control_frames = False
+    has_more = False
 
     __slots__ = (
         "_buffer",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.deflate import Deflate, InflateError, TooMuchOutput
@@ -25,22 +24,16 @@ from hunchensocket_tx.wire.frames import (
     PONG,
     RSV1,
     TEXT,
+    Violation,
     build_frame,
     close_payload,
     is_sendable_close_code,
+    opcode_and_payload,
 )
 from hunchensocket_tx.wire.masking import apply_mask
 from hunchensocket_tx.wire.utf8 import Utf8Decoder
 
 __all__ = ["HybiCodec"]
-
-
-@dataclass
-class _Violation(Exception):
-    """The peer broke a rule; the connection fails with this code and reason (7.1.7)."""
-
-    code: int
-    reason: str
 
 
 class HybiCodec:
@@ -77,12 +70,14 @@ class HybiCodec:
         "_part_compressed",
         "_part_first",
         "_pieces",
+        "_produced",
         "_random",
         "_remaining",
         "_rest",
         "_settings",
         "_size",
         "control_budget",
+        "has_more",
         "version",
     )
 
@@ -104,7 +99,9 @@ class HybiCodec:
         self._pieces = pieces
         self._random = random
         self._opened = self._ended = self._close_sent = False
-        self._rest = b""  # the start of a frame's head that is not complete
+        self.has_more = False
+        self._produced = 0  # bytes that came out of the data at hand, inflated
+        self._rest = b""  # what is not read yet: the start of a frame's head, or what has to wait
         # The frame whose payload is being read:
         self._remaining = -1  # bytes of it that are still to come; -1 between frames
         self._frame_opcode = 0
@@ -132,9 +129,13 @@ class HybiCodec:
             events.append(Opened())
         if self._rest:
             data, self._rest = self._rest + data, b""
-        position = 0
+        self.has_more = False
+        self._produced = position = 0
         try:
             while not self._ended:
+                if self._produced >= self._settings.max_message_size and position < len(data):
+                    self.has_more, self._rest = True, data[position:]
+                    break
                 if self._remaining < 0:
                     start = position
                     position = self._read_head(data, start)
@@ -148,11 +149,11 @@ class HybiCodec:
                 payload = data[position : position + size]
                 position += size
                 self._read_payload(payload, events)
-        except _Violation as violation:
+        except Violation as violation:
             events.append(Failed(violation.code, violation.reason))
             self._ended = True
         if self._ended:
-            self._rest = b""
+            self.has_more, self._rest = False, b""
             self._buffer.clear()
         return events
 
@@ -187,34 +188,34 @@ class HybiCodec:
     def _judge_first_bytes(self, first: int, second: int, length: int) -> None:
         opcode = first & 0x0F
         if opcode & 0x07 > 2:
-            raise _Violation(1002, f"opcode {opcode} is reserved")
+            raise Violation(1002, f"opcode {opcode} is reserved")
         if first & 0x30 or (first & RSV1 and (self._deflate is None or opcode not in (TEXT, BINARY))):
-            raise _Violation(1002, "a reserved bit is set")
+            raise Violation(1002, "a reserved bit is set")
         if bool(second & MASKED) == self._client:
-            raise _Violation(
+            raise Violation(
                 1002, "a server's frame is masked" if self._client else "a client's frame is not masked"
             )
         if opcode >= CLOSE:
             if not first & FIN or length > MAX_CONTROL_PAYLOAD:
-                raise _Violation(1002, "a control frame is fragmented or too long")
+                raise Violation(1002, "a control frame is fragmented or too long")
         elif opcode == CONTINUATION:
             if not self._message_opcode:
-                raise _Violation(1002, "there is no message to continue")
+                raise Violation(1002, "there is no message to continue")
         elif self._message_opcode:
-            raise _Violation(1002, "a message starts within another")
+            raise Violation(1002, "a message starts within another")
 
     def _read_length(self, digits: bytes) -> int:
         length = int.from_bytes(digits, "big")
         if length < (126 if len(digits) == 2 else 65536):
-            raise _Violation(1002, "a length is longer than it need be")
+            raise Violation(1002, "a length is longer than it need be")
         if length >> 63:
-            raise _Violation(1002, "a length has 64 bits")
+            raise Violation(1002, "a length has 64 bits")
         return length
 
     def _judge_length(self, length: int, opcode: int, compressed: bool) -> None:
         """Judge an announced length before a byte of it is kept (10.4)."""
         if length > self._settings.max_frame_size:
-            raise _Violation(1009, f"frame over {self._settings.max_frame_size} bytes")
+            raise Violation(1009, f"frame over {self._settings.max_frame_size} bytes")
         if compressed or (opcode == CONTINUATION and self._compressed):
             return  # what counts is what it inflates to
         so_far = self._size if opcode == CONTINUATION else 0
@@ -228,7 +229,7 @@ class HybiCodec:
         if opcode >= CLOSE:
             self.control_budget -= 1
             if self.control_budget < 0:
-                raise _Violation(1008, "too many control frames")
+                raise Violation(1008, "too many control frames")
             return
         if opcode != CONTINUATION:
             self._message_opcode = opcode
@@ -236,7 +237,7 @@ class HybiCodec:
             self._fragments = self._size = 0
         self._fragments += 1
         if self._fragments > self._settings.max_fragments:
-            raise _Violation(1008, f"over {self._settings.max_fragments} fragments in a message")
+            raise Violation(1008, f"over {self._settings.max_fragments} fragments in a message")
 
     def _read_payload(self, payload: bytes, events: list[Event]) -> None:
         """Take the next, or the only, piece of a frame's payload."""
@@ -256,6 +257,7 @@ class HybiCodec:
                 self._take_control(payload, events)
         elif complete and self._fin and self._fragments == 1 and not self._compressed and not self._size:
             message = self._whole(payload)
+            self._produced += len(payload)
             events.append(Piece(message, True) if self._pieces else message)
         else:
             self._take_piece(payload, complete and self._fin, events)
@@ -268,7 +270,7 @@ class HybiCodec:
         try:
             return payload.decode()
         except UnicodeDecodeError:
-            raise _Violation(1007, "text is not UTF-8") from None
+            raise Violation(1007, "text is not UTF-8") from None
 
     def _take_piece(self, piece: bytes, final: bool, events: list[Event]) -> None:
         """Add to the message; fail at the first byte that is too much, or wrong in UTF-8 (8.1)."""
@@ -276,11 +278,12 @@ class HybiCodec:
             try:
                 piece = self._deflate.inflate(piece, self._settings.max_message_size - self._size, final=final)
             except InflateError:
-                raise _Violation(1007, "the compressed data is broken") from None
+                raise Violation(1007, "the compressed data is broken") from None
             except TooMuchOutput as too_much:
                 self._decode(too_much.args[0], False)  # bad text fails as such, however it was cut
                 raise self._too_big() from None
         self._size += len(piece)
+        self._produced += len(piece)
         data = self._decode(piece, final)
         if self._pieces:
             if data or final:
@@ -299,7 +302,7 @@ class HybiCodec:
         try:
             return self._decoder.decode(piece, final)
         except UnicodeDecodeError:
-            raise _Violation(1007, "text is not UTF-8") from None
+            raise Violation(1007, "text is not UTF-8") from None
 
     def _take_control(self, payload: bytes, events: list[Event]) -> None:
         """Handle a control frame, also within a message (5.5)."""
@@ -318,19 +321,19 @@ class HybiCodec:
         if payload:
             code = int.from_bytes(payload[:2], "big")
             if len(payload) == 1 or not is_sendable_close_code(code):
-                raise _Violation(1002, "the close code is not valid")
+                raise Violation(1002, "the close code is not valid")
             try:
                 reason = payload[2:].decode()
             except UnicodeDecodeError:
-                raise _Violation(1007, "the close reason is not UTF-8") from None
+                raise Violation(1007, "the close reason is not UTF-8") from None
         if not self._close_sent:
             self._close_sent = True
             events.append(Reply(self._frame(CLOSE, payload[:2])))
         events.append(Closed(code, reason))
         self._ended = True
 
-    def _too_big(self) -> _Violation:
-        return _Violation(1009, f"message over {self._settings.max_message_size} bytes")
+    def _too_big(self) -> Violation:
+        return Violation(1009, f"message over {self._settings.max_message_size} bytes")
 
     # Sending
 
@@ -341,10 +344,7 @@ class HybiCodec:
             that are sent together with what an attacker chooses (RFC 7692 section 8).
         :raises UnicodeEncodeError: for text with lone surrogates, which has no UTF-8.
         """
-        if isinstance(message, str):
-            opcode, payload = TEXT, message.encode()
-        else:
-            opcode, payload = BINARY, message
+        opcode, payload = opcode_and_payload(message)
         if self._deflate is not None and compress:
             compressed = self._deflate.compress(payload)
             if compressed is not None:
@@ -356,11 +356,11 @@ class HybiCodec:
 
         Nothing is returned as long as compression keeps what there is.
         """
+        opcode, payload = opcode_and_payload(data)
         if self._part_first is None:
             rsv1 = RSV1 if compress and self._deflate is not None else 0
-            self._part_first = (TEXT if isinstance(data, str) else BINARY) | rsv1
+            self._part_first = opcode | rsv1
             self._part_compressed = bool(rsv1)
-        payload = data.encode() if isinstance(data, str) else data
         if self._part_compressed and self._deflate is not None:
             payload = self._deflate.compress_part(payload, final=final)
         if not payload and not final:

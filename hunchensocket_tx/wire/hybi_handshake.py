@@ -84,7 +84,7 @@ def judge_hybi(request: OpeningRequest, settings: Settings, version: int, secure
 def hybi_subprotocols(request: OpeningRequest) -> tuple[str, ...] | Refusal:
     """Return the subprotocols that a client offers, best first (4.1, 11.3.4)."""
     values = request.all("sec-websocket-protocol")
-    names = [name.strip(" \t") for value in values for name in value.split(",")]
+    names = [name for value in values for part in value.split(",") if (name := part.strip(" \t"))]
     if not all(map(is_token, names)):
         return Refusal(400, "Sec-WebSocket-Protocol is not a list of names")
     return tuple(dict.fromkeys(names))
