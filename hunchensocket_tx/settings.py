@@ -94,7 +94,8 @@ class Settings:
     """Seconds that a client has, once accepted, to send the rest of its opening handshake (hixie-76's key3)."""
 
     closing_timeout: float = 5.0
-    """Seconds that a peer has to answer a closing handshake and to take what is left, before TCP is dropped."""
+    """Seconds that a peer has to answer a closing handshake, or to take something of what is left, before TCP is
+    dropped."""
 
     websocket_timeout: float = 300.0
     """Seconds without a byte in either direction after which a connection is closed; 0 for never. Frees what
@@ -116,8 +117,8 @@ class Settings:
     the message, or keep it, as the application is going to ``"wait"`` on ``drained()``."""
 
     send_timeout: float = 120.0
-    """Seconds that a peer may take nothing of what is to be sent to it, before the connection is closed with 1013;
-    0 for ever. Protects from peers that never read."""
+    """Seconds in which a peer has to take what the transport has buffered (64 KiB in Twisted), before it is closed
+    with 1013; 0 for ever. Protects from peers that never read."""
 
     _networks: tuple[IPv4Network | IPv6Network, ...] = field(default=(), init=False, repr=False, compare=False)
 

@@ -154,6 +154,7 @@ class WebSocketStream(Connection):
         return self.inbox.get()
 
     def __aiter__(self) -> WebSocketStream:
+        """Iterate over messages until there are none any more, however it ended: :meth:`when_closed` tells."""
         return self
 
     async def __anext__(self) -> Message:
@@ -180,6 +181,8 @@ class WebSocketStream(Connection):
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake, once what was sent before is on its way. Later calls do nothing.
+
+        A message that is being sent in parts is cut off, and what was sent behind it is not sent any more.
 
         :param code: close code (RFC 6455 section 7.4); not sent by versions that have none (hixie-76).
         :param reason: words for the peer, of which 123 bytes are sent; likewise.
