@@ -234,6 +234,9 @@ def _fits(agreed: DeflateParameters, offer: Extension) -> bool:
     wanted = dict(offer.parameters)
     if offer.name != EXTENSION or len(wanted) != len(offer.parameters):
         return False
+    bits = (wanted.get("server_max_window_bits"), wanted.get("client_max_window_bits"))
+    if any(value is not None and not (value.isascii() and value.isdigit()) for value in bits):
+        return False
     if "server_no_context_takeover" in wanted and not agreed.server_no_context_takeover:
         return False
     if agreed.server_max_window_bits > int(wanted.get("server_max_window_bits") or 15):
