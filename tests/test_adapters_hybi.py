@@ -7,28 +7,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx import ConnectionClosed, WebSocketStream, conversation, protocol_handler
 from tests.hybi_stream_support import HybiPeer, PartsTestCase, Sent, binary, close, text
-
-
-class Recorder(Protocol):
-    """A protocol that keeps what it is told."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.lost: list[Failure] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self.data += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.lost.append(reason)
+from tests.test_adapters_protocol import Recorder
 
 
 class ProtocolTest(SynchronousTestCase):

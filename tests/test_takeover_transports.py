@@ -10,15 +10,15 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IPushProducer, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.trial.unittest import TestCase
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.server import Site
-from zope.interface import implementer
 
 from hunchensocket_tx import WebSocketResource, WebSocketStream
 from tests.harness import answered_76, complete_76, echo, serve_tls, tls_agreed, turns, turns_until
+from tests.stream_support import PushRecorder
 from tests.support import KEY3, RawClient, connect, frame_76, request_76, serve
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 80)
@@ -26,23 +26,6 @@ ADDRESS = IPv4Address("TCP", "127.0.0.1", 80)
 
 MANY = [f"message {number}: {'x' * 100}" for number in range(500)]
 """Messages of more bytes than twisted.web keeps for a request that is being handled (16 KiB)."""
-
-
-@implementer(IPushProducer)
-class RecordingProducer:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
 
 
 def _tcp_client(address: Any) -> IStreamClientEndpoint:
@@ -198,7 +181,7 @@ class Transports:
             await complete_76(client, self.request())
             client_transport: Any = client.transport
             client_transport.pauseProducing()
-            producer = RecordingProducer()
+            producer = PushRecorder()
             streams[0].registerProducer(producer, True)
             text = "x" * 1_000_000
             while "pause" not in producer.told:
