@@ -1,0 +1,1 @@
+"""One small server for each library: ``python -m benchmarks.servers.NAME PORT echo|broadcast``."""
