@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.events import Closed, Codec, Event, Failed, Message, Piece, Reply
+from hunchensocket_tx.wire.hot import Parts
+from hunchensocket_tx.wire.reader import FrameReader
 
 __all__ = [
     "ROOMY",
@@ -91,9 +93,10 @@ def feed(codec: Codec, pieces: Iterable[bytes], limit: int) -> list[Event]:
 
 
 def held(thing: Any) -> int:
-    """Return how many bytes an object of ours holds in its own attributes."""
-    values = (getattr(thing, name, None) for name in thing.__slots__ if name != "_expected_response")
-    return sum(len(value) for value in values if isinstance(value, bytearray | bytes))
+    """Return how many bytes an object of ours holds in its own attributes, and in those of what it reads with."""
+    values = [getattr(thing, name, None) for name in thing.__slots__ if name != "_expected_response"]
+    own = sum(len(value) for value in values if isinstance(value, bytearray | bytes | Parts))
+    return own + sum(held(value) for value in values if isinstance(value, FrameReader))
 
 
 def messages(events: Iterable[Event]) -> list[Message]:

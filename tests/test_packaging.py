@@ -20,15 +20,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx import __version__
 from tests.processes import CHECKOUT, unavailable
+from tests.twins import COMPILED
 
 SHIPPED = ("hunchensocket_tx", "twisted")
 
 NO_NETWORK = re.compile("NewConnectionError|ConnectTimeoutError|NameResolutionError|ProxyError")
 
 
-def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program away from the checkout, which it must not find, and return what it said."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
     return subprocess.run(
         list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -54,7 +55,7 @@ def workshop() -> Path:
             shutil.copy(path, source)
     for name in SHIPPED:
         shutil.copytree(
-            CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "dropin.cache")
+            CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "dropin.cache", "*.so")
         )
     return folder
 
@@ -105,6 +106,12 @@ class WheelTests(SynchronousTestCase):
             with self.subTest(name=name):
                 self.assertIn(name, self.names)
 
+    def test_the_compiled_part_is_in_it_and_its_source_is_not(self) -> None:
+        if COMPILED is None:
+            unavailable("the compiled part cannot be built here")
+        kinds = {name.rpartition(".")[2] for name in self.names if "_speedups" in name}
+        self.assertEqual(kinds, {"so", "pyi"})
+
     def test_nothing_of_twisted_is_replaced(self) -> None:
         ours = {name for name in self.names if name.startswith("twisted/")}
         self.assertEqual(ours, {"twisted/plugins/hunchensocket_plugin.py"})
@@ -140,9 +147,27 @@ class SourceArchiveTests(SynchronousTestCase):
         for name in (
             *("LICENSE", "README.rst", "pyproject.toml", "setup.cfg", "twisted/plugins/hunchensocket_plugin.py"),
             *("hunchensocket_tx/demo/page.html", "hunchensocket_tx/py.typed", "hunchensocket_tx/wire/hixie.py"),
+            *("setup.py", "hunchensocket_tx/wire/_speedups.c", "hunchensocket_tx/wire/_speedups.pyi"),
         ):
             with self.subTest(name=name):
                 self.assertIn(name, names)
+
+
+class NoCompilerTests(SynchronousTestCase):
+    """Where there is no compiler, it is built and works all the same."""
+
+    def test_it_is_built_without_the_compiled_part(self) -> None:
+        if importlib.util.find_spec("setuptools") is None:
+            unavailable("there is no setuptools")
+        folder = workshop() / "pure"
+        shutil.copytree(workshop() / "source", folder, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+        must(run(sys.executable, "setup.py", "-q", "build", folder=folder, CC="/nonexistent/cc"))
+        [package] = (folder / "build").glob("lib*")
+        self.assertEqual(list(package.rglob("*.so")), [])
+        said = run(
+            sys.executable, "-c", "from hunchensocket_tx.speedups import *; print(compiled)", folder=package
+        )
+        self.assertEqual((said.stdout, said.stderr), ("False\n", ""))
 
 
 class InstalledTests(SynchronousTestCase):

@@ -132,6 +132,12 @@ class Codec(Protocol):
         :raises UnsupportedMessage: if this version has no such kind of message.
         """
 
+    def split(self, message: Message, *, compress: bool = True) -> tuple[bytes, bytes | memoryview] | None:
+        """Return what :meth:`encode` does as head and payload, so that a large payload need not be copied.
+
+        :returns: None if it has to be: masked, compressed, or of a version whose frames have more than these two.
+        """
+
     def encode_part(self, data: Message, *, final: bool, compress: bool = True) -> bytes:
         """Return the bytes that carry the next part of a message; the first part sets its kind.
 

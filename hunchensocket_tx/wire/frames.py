@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hunchensocket_tx.errors import InvalidCloseCode, UnsupportedMessage
-from hunchensocket_tx.wire.masking import apply_mask
+from hunchensocket_tx.wire.hot import apply_mask
 
 __all__ = [
     "BINARY",
@@ -21,6 +21,7 @@ __all__ = [
     "Violation",
     "build_frame",
     "close_payload",
+    "frame_head",
     "is_sendable_close_code",
     "opcode_and_payload",
 ]
@@ -49,21 +50,29 @@ class Violation(Exception):
     reason: str
 
 
+def frame_head(first: int, size: int, masked: int = 0) -> bytes:
+    """Return what precedes a frame's masking key and payload (5.2).
+
+    :param first: its first byte: FIN, RSV1 and opcode.
+    :param size: bytes of the payload.
+    :param masked: :data:`MASKED`, or 0.
+    """
+    if size < 126:
+        return bytes((first, masked | size))
+    if size < 65536:
+        return bytes((first, masked | 126)) + size.to_bytes(2, "big")
+    return bytes((first, masked | 127)) + size.to_bytes(8, "big")
+
+
 def build_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     """Return a frame (5.2).
 
     :param first: its first byte: FIN, RSV1 and opcode.
     :param key: four bytes to mask it with, which clients have to.
     """
-    size = len(payload)
-    masked = 0 if key is None else MASKED
-    if size < 126:
-        head = bytes((first, masked | size))
-    elif size < 65536:
-        head = bytes((first, masked | 126)) + size.to_bytes(2, "big")
-    else:
-        head = bytes((first, masked | 127)) + size.to_bytes(8, "big")
-    return head + payload if key is None else head + key + apply_mask(payload, key)
+    if key is None:
+        return frame_head(first, len(payload)) + payload
+    return frame_head(first, len(payload), MASKED) + key + apply_mask(payload, key)
 
 
 def opcode_and_payload(message: object) -> tuple[int, bytes]:

@@ -6,6 +6,7 @@ which version it is. What one version demands is in a module of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from hunchensocket_tx.addresses import host_with_port, parse_origin
@@ -16,6 +17,8 @@ from hunchensocket_tx.wire.hybi_handshake import HYBI_VERSIONS, hybi_subprotocol
 from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
 
 __all__ = ["is_attempt", "judge", "subprotocols"]
+
+_TARGET = re.compile(r"/[!-~]*\Z")
 
 
 def is_attempt(fields: Mapping[str, Sequence[str]]) -> bool:
@@ -65,7 +68,7 @@ def _judge_http(request: OpeningRequest) -> Refusal | None:
         return Refusal(400, "the Upgrade field does not name websocket")
     if "upgrade" not in tokens(request.all("connection")):
         return Refusal(400, "the Connection field does not name Upgrade")
-    if not request.target.startswith("/") or not all("!" <= char <= "~" for char in request.target):
+    if not _TARGET.match(request.target):
         return Refusal(400, "the request target is not a path of printable ASCII")
     return None
 

@@ -16,6 +16,7 @@ __all__ = [
 ]
 
 _CHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_FIELD_VALUE = re.compile(r"[\t -~\x80-\xff]*\Z")
 _TOKEN = re.compile(rf"{_CHARS}\Z")
 _FORWARDED_PAIR = re.compile(rf'\s*({_CHARS})=(?:"([^"\\]*)"|([^\s;,"]+))\s*\Z')
 _PARAMETER = re.compile(rf'({_CHARS})(?:[ \t]*=[ \t]*({_CHARS}|"{_CHARS}"))?\Z')
@@ -96,4 +97,4 @@ def split_unquoted(text: str, separator: str) -> list[str]:
 
 def is_field_value(text: str) -> bool:
     """Tell whether a text can be sent as a field value: nothing that would end the line, ISO 8859-1 only."""
-    return all(char == "\t" or (" " <= char <= "\xff" and char != "\x7f") for char in text)
+    return _FIELD_VALUE.match(text) is not None

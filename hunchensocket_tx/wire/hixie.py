@@ -5,9 +5,9 @@ runs to the next 0xFF byte: type 0x00 is text in UTF-8, in which 0xFF cannot occ
 If its high bit is set, a length in base 128 follows and that many bytes are skipped; ``FF 00``, which is type
 0xFF with length zero, is the closing handshake. There is nothing else: no binary, no ping, no close code.
 
-Only new bytes are searched for the terminator, and text that is not complete yet is appended to one buffer, so
-that a frame that drips in byte by byte costs linear time and no more memory than its size. What is skipped is
-counted only.
+Text frames that are complete go straight through, in ``hot.take_texts``. Of others, only new bytes are searched
+for the terminator, and text that is not complete yet is put together as it comes, so that a frame that drips in
+byte by byte costs linear time. What is skipped is counted only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hashlib import md5
 from hunchensocket_tx.errors import UnsupportedMessage
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.events import Closed, Event, Failed, Message, Opened, Piece, Reply
+from hunchensocket_tx.wire.hot import Parts, take_texts, text_frame
 
 __all__ = ["KEY3_SIZE", "HixieCodec", "challenge_response"]
 
@@ -62,7 +63,6 @@ class HixieCodec:
     has_more = False
 
     __slots__ = (
-        "_buffer",
         "_close_sent",
         "_count",
         "_expected_response",
@@ -71,6 +71,8 @@ class HixieCodec:
         "_length",
         "_max_message_size",
         "_max_skip_size",
+        "_opening",
+        "_parts",
         "_pieces",
         "_read",
         "_type",
@@ -101,7 +103,8 @@ class HixieCodec:
         self._close_sent = False
         self._in_frame = False
         self.control_budget = 0
-        self._buffer = bytearray()
+        self._opening = b""  # what is there of what precedes the frames
+        self._parts: Parts | None = None  # the text that is not complete
         self._count = 0  # bytes of the current frame so far: of its text, skipped, or of its length
         self._length = 0
         self._type = 0
@@ -114,6 +117,10 @@ class HixieCodec:
         if self._read is HixieCodec._read_opening:
             position = self._read_opening(data, position, events)
         while position < end:
+            if self._read is HixieCodec._read_type and not self._pieces:
+                position = take_texts(data, position, self._max_message_size, self._utf8_errors, events)
+                if position == end:
+                    break
             position = self._read(self, data, position, events)
         return events
 
@@ -123,7 +130,13 @@ class HixieCodec:
         :raises UnsupportedMessage: for bytes, which these versions cannot carry.
         :raises UnicodeEncodeError: for text with lone surrogates, which has no UTF-8.
         """
-        return b"\x00" + self._encode_text(message) + TERMINATOR
+        try:
+            return text_frame(message)  # type: ignore[arg-type]
+        except TypeError:
+            raise self._no_such_message(message) from None
+
+    def split(self, message: Message, *, compress: bool = True) -> None:
+        """Frames have an end besides."""
 
     def encode_part(self, data: Message, *, final: bool, compress: bool = True) -> bytes:
         """Return the next part of a text frame."""
@@ -135,8 +148,11 @@ class HixieCodec:
     def _encode_text(self, text: Message) -> bytes:
         if isinstance(text, str):
             return text.encode()
-        raise UnsupportedMessage(
-            f"hixie-{self.version} carries text only, not {type(text).__name__}: send str (bytes can travel "
+        raise self._no_such_message(text)
+
+    def _no_such_message(self, message: object) -> UnsupportedMessage:
+        return UnsupportedMessage(
+            f"hixie-{self.version} carries text only, not {type(message).__name__}: send str (bytes can travel "
             "as base64 text, if both ends agree on it, say by a subprotocol), or leave this version out of "
             "the setting 'versions'"
         )
@@ -172,13 +188,12 @@ class HixieCodec:
             wanted = RESPONSE_SIZE
         else:
             wanted = 0
-        piece = data[position : position + wanted - len(self._buffer)]
-        self._buffer += piece
+        piece = data[position : position + wanted - len(self._opening)]
+        self._opening += piece
         position += len(piece)
-        if len(self._buffer) < wanted:
+        if len(self._opening) < wanted:
             return position
-        opening = bytes(self._buffer)
-        self._buffer.clear()
+        opening, self._opening = self._opening, b""
         if self._key_parts is not None:
             events.append(Reply(challenge_response(*self._key_parts, opening)))
         elif self._expected_response is not None and not hmac.compare_digest(opening, self._expected_response):
@@ -205,16 +220,15 @@ class HixieCodec:
         self._count += end - position
         if self._count > self._max_message_size:
             return self._fail(events, len(data), 1009, f"message over {self._max_message_size} bytes")
-        payload: bytes | bytearray = data[position:end]
+        if self._parts is None:
+            self._parts = Parts(True)
+        # Bad text is judged at its end, when it is known that its size is right.
+        self._parts.add(data, position, end, None, self._count if found >= 0 else self._max_message_size)
         if found < 0:
-            self._buffer += payload
             return end
-        if self._buffer:
-            self._buffer += payload
-            payload, self._buffer = self._buffer, bytearray()
-        try:
-            text = payload.decode("utf-8", self._utf8_errors)
-        except UnicodeDecodeError:
+        text = self._parts.take(True, self._utf8_errors)
+        self._parts = None
+        if text is None:
             return self._fail(events, len(data), 1007, "text is not UTF-8")
         events.append(Piece(text, True) if self._pieces else text)
         self._read = HixieCodec._read_type
@@ -265,7 +279,7 @@ class HixieCodec:
         return end
 
     def _fail(self, events: list[Event], end: int, code: int, reason: str) -> int:
-        self._buffer.clear()
+        self._parts = None
         events.append(Failed(code, reason))
         self._read = HixieCodec._ignore
         return end

@@ -111,7 +111,7 @@ def render_head(first_line: str, headers: Iterable[tuple[str, str]]) -> bytes:
     :raises ValueError: if anything in it would break out of its line.
     """
     lines = [first_line, *(f"{name}: {value}" for name, value in headers), "", ""]
-    for line in lines:
-        if not is_field_value(line):
-            raise ValueError(f"{line!r} has a character that no line of a head can carry")
+    if not is_field_value("".join(lines)):
+        wrong = next(line for line in lines if not is_field_value(line))
+        raise ValueError(f"{wrong!r} has a character that no line of a head can carry")
     return "\r\n".join(lines).encode("latin-1")
