@@ -66,20 +66,13 @@ class Group:
         :param compress: whether to compress it for those with whom that was agreed upon.
         :returns: how many streams took it.
         """
-        encodings: dict[Hashable, bytes] = {}
+        shared: dict[Hashable, bytes] = {}
         taken = 0
-        for stream in self:
-            if stream in but:
+        for stream in tuple(self._streams):
+            if but and stream in but:
                 continue
-            variant = stream.variant(message, compress)
-            data = encodings.get(variant)
-            if data is None or variant is None:
-                if not stream.can_send(self._slow_peers):
-                    continue
-                try:
-                    data = encodings[variant] = stream.encode(message, compress)
-                except UnsupportedMessage as error:
-                    self._log.debug("{stream} is left out: {error}", stream=stream, error=error)
-                    continue
-            taken += stream.send_encoded(message, data, self._slow_peers)
+            try:
+                taken += stream.send_shared(message, shared, compress, self._slow_peers)
+            except UnsupportedMessage as error:
+                self._log.debug("{stream} is left out: {error}", stream=stream, error=error)
         return taken

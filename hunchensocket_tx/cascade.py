@@ -9,8 +9,8 @@ starts, its stream and mutex are also at hand as :func:`current_stream` and :fun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass, field
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
 from functools import partial
 from inspect import iscoroutine, isgenerator
 from typing import Any, ParamSpec, TypeVar
@@ -35,6 +35,7 @@ __all__ = [
     "carry",
     "current_mutex",
     "current_stream",
+    "decide",
     "default_websocket_handler",
     "dispatch",
     "run_cascade",
@@ -58,7 +59,6 @@ Dispatcher = Callable[[Request], Any]
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 _stream: ContextVar[WebSocketStream] = ContextVar("hunchensocket_tx stream")
-_mutex: ContextVar[DeferredLock] = ContextVar("hunchensocket_tx mutex")
 _log = Logger()
 
 
@@ -88,7 +88,8 @@ class Accept:
             raise TypeError(
                 f"{self.handshake!r} is not a handshake handler, that is, a function of stream and mutex"
             )
-        object.__setattr__(self, "headers", _as_fields(self.headers))
+        if self.headers:
+            object.__setattr__(self, "headers", _as_fields(self.headers))
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ class Reject:
     def __post_init__(self) -> None:
         if not 300 <= self.status <= 599:
             raise ValueError(f"{self.status} is not the status of a refusal: give one from 300 to 599")
-        object.__setattr__(self, "headers", _as_fields(self.headers))
+        if self.headers:
+            object.__setattr__(self, "headers", _as_fields(self.headers))
 
 
 Decision = Accept | Reject | None
@@ -123,25 +125,50 @@ async def default_websocket_handler(request: Request) -> Decision:
 
 
 async def dispatch(request: Request, dispatchers: Sequence[Dispatcher]) -> Decision:
+    """Ask dispatchers in order until one decides; see :func:`decide`."""
+    decision = decide(request, dispatchers)
+    return await decision if isinstance(decision, Deferred) else decision
+
+
+def decide(request: Request, dispatchers: Sequence[Dispatcher]) -> Decision | Deferred[Decision]:
     """Ask dispatchers in order until one decides.
 
-    :returns: its decision, or None if nobody takes the request.
+    :returns: its decision, or None if nobody takes the request; a Deferred of that if one takes its time.
     :raises TypeError: if a dispatcher returns what is none of the things it may return.
     """
-    for dispatcher in dispatchers:
-        decision = dispatcher(request)
-        if isinstance(decision, Deferred) or iscoroutine(decision):
-            decision = await decision
-        if isinstance(decision, (Accept, Reject)):
-            return decision
-        if callable(decision):
-            return Accept(decision)
+    for index, dispatcher in enumerate(dispatchers):
+        answer = dispatcher(request)
+        if isinstance(answer, Deferred) or iscoroutine(answer):
+            return Deferred.fromCoroutine(_decide_later(answer, request, dispatchers[index:]))
+        decision = _as_decision(answer, dispatcher)
         if decision is not None:
-            raise TypeError(
-                f"the dispatcher {dispatcher!r} returned {decision!r}: a handshake handler (a function of stream "
-                "and mutex), Accept, Reject or None is wanted"
-            )
+            return decision
     return None
+
+
+async def _decide_later(answer: Any, request: Request, dispatchers: Sequence[Dispatcher]) -> Decision:
+    """Await the first dispatcher's answer; ask the others if it is not for the first to decide."""
+    first, *others = dispatchers
+    decision = _as_decision(await answer, first)
+    for dispatcher in others:
+        if decision is not None:
+            break
+        answer = dispatcher(request)
+        if isinstance(answer, Deferred) or iscoroutine(answer):
+            answer = await answer
+        decision = _as_decision(answer, dispatcher)
+    return decision
+
+
+def _as_decision(answer: Any, dispatcher: Dispatcher) -> Decision:
+    if answer is None or isinstance(answer, (Accept, Reject)):
+        return answer
+    if callable(answer):
+        return Accept(answer)
+    raise TypeError(
+        f"the dispatcher {dispatcher!r} returned {answer!r}: a handshake handler (a function of stream "
+        "and mutex), Accept, Reject or None is wanted"
+    )
 
 
 def current_stream() -> WebSocketStream:
@@ -150,7 +177,12 @@ def current_stream() -> WebSocketStream:
     :raises NoCurrentStream: outside of handlers. Callbacks that a plain Deferred, a timer or a thread runs are
         outside; :func:`carry` takes them in.
     """
-    return _current(_stream)
+    try:
+        return _stream.get()
+    except LookupError:
+        raise NoCurrentStream(
+            "no handler is running here: name the stream, or wrap this callback in carry() where it is made"
+        ) from None
 
 
 def current_mutex() -> DeferredLock:
@@ -158,16 +190,7 @@ def current_mutex() -> DeferredLock:
 
     :raises NoCurrentStream: as :func:`current_stream`.
     """
-    return _current(_mutex)
-
-
-def _current(variable: ContextVar[Result]) -> Result:
-    try:
-        return variable.get()
-    except LookupError:
-        raise NoCurrentStream(
-            "no handler is running here: name the stream, or wrap this callback in carry() where it is made"
-        ) from None
+    return current_stream().mutex
 
 
 def carry(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -216,62 +239,72 @@ def _given_or_current(
 
 def run_cascade(stream: WebSocketStream, handshake: HandshakeHandler) -> None:
     """Let a handshake handler, and the message handler it returns, have a stream, as soon as that is open."""
-    run = _Run(stream, handshake)
-    stream.attach(run.opened, run.received)
+    run = _Run(stream)
+    stream.attach(partial(run.opened, handshake), run.received)
 
 
 def _discard(message: object) -> None:
     """Handle the messages of those who do not want any."""
 
 
-@dataclass(slots=True)
 class _Run:
     """One cascade at work on one stream."""
 
-    stream: WebSocketStream
-    handshake: HandshakeHandler
-    context: Context = field(init=False)
-    handler: MessageHandler = field(init=False, default=_discard)
+    __slots__ = ("context", "handler", "stream")
 
-    def __post_init__(self) -> None:
+    def __init__(self, stream: WebSocketStream) -> None:
+        self.stream = stream
+        self.handler: MessageHandler = _discard
         self.context = copy_context()
-        self.context.run(_stream.set, self.stream)
-        self.context.run(_mutex.set, self.stream.mutex)
+        self.context.run(_stream.set, stream)
 
-    def opened(self) -> Deferred[Any] | None:
+    def opened(self, handshake: HandshakeHandler) -> Deferred[Any] | None:
         """Run the handshake handler and keep what it returns."""
-        pending = self._call(self.handshake, self.stream, self.stream.mutex)
+        pending = self._call(handshake, self.stream, self.stream.mutex)
         if isinstance(pending, Deferred):
-            return pending.addCallbacks(self._keep, self._failed)
-        self._keep(pending)
+            return pending.addCallback(self._keep, handshake).addErrback(self._failed)
+        self._keep(pending, handshake)
         return None
 
     def received(self, message: Message) -> Deferred[Any] | None:
         """Run the message handler."""
-        pending = self._call(self.handler, message)
+        try:
+            result = self.context.run(self.handler, message)
+        except Exception:
+            self._failed(Failure())
+            return None
+        if result is None or result is True or result is False:
+            return None
+        pending = self._as_pending(result, self.handler)
         return pending.addErrback(self._failed) if isinstance(pending, Deferred) else None
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a handler in its context; a coroutine is started, and becomes a Deferred."""
         try:
             result = self.context.run(function, *arguments)
-            if iscoroutine(result):
-                result = self.context.run(partial(Deferred.fromCoroutine, result))
-            elif isgenerator(result):
-                raise TypeError(
-                    f"{function!r} is a generator function; decorate it with inlineCallbacks, or use async"
-                )
         except Exception:
             return self._failed(Failure())
+        return self._as_pending(result, function)
+
+    def _as_pending(self, result: Any, function: Callable[..., Any]) -> Any:
+        """Return a handler's result; if it is a coroutine, start that, and return its Deferred."""
+        if iscoroutine(result):
+            return self.context.run(partial(Deferred.fromCoroutine, result))
+        if isgenerator(result):
+            error = TypeError(
+                f"{function!r} is a generator function; decorate it with inlineCallbacks, or use async"
+            )
+            return self._failed(Failure(error))
         return result
 
-    def _keep(self, handler: object) -> None:
+    def _keep(self, handler: object, handshake: HandshakeHandler) -> None:
+        self.stream.let_request_go()
         if callable(handler):
             self.handler = handler
             return
         if handler is None or isinstance(handler, bool):
             return  # it wants no messages; a bool is what a lambda returns that sends one
-        error = TypeError(f"the handshake handler {self.handshake!r} returned {handler!r}, not a message handler")
+        error = TypeError(f"the handshake handler {handshake!r} returned {handler!r}, not a message handler")
         self._failed(Failure(error))
 
     def _failed(self, failure: Failure) -> None:

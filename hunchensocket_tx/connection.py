@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IReactorTime, ITransport
@@ -14,9 +13,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from hunchensocket_tx.errors import ConnectionClosed
-from hunchensocket_tx.intake import Intake
-from hunchensocket_tx.outflow import Outflow
+from hunchensocket_tx.intake import ignore
 from hunchensocket_tx.pings import Pings
+from hunchensocket_tx.sender import Sender, State
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.takeover import half_close
 from hunchensocket_tx.vigil import Vigil
@@ -33,19 +32,10 @@ from hunchensocket_tx.wire.events import (
     Reply,
 )
 
-__all__ = ["Connection", "State"]
+__all__ = ["Connection"]
 
 CONTROL_PERIOD = 1.0
 """Seconds for which the setting ``max_control_frames`` counts."""
-
-
-class State(Enum):
-    """The life of a connection, in order."""
-
-    CONNECTING = "the opening handshake is not complete"
-    OPEN = "messages may be sent"
-    CLOSING = "the closing handshake has begun"
-    CLOSED = "the transport is gone"
 
 
 def _size(event: Event) -> int:
@@ -54,47 +44,52 @@ def _size(event: Event) -> int:
     return len(data) if isinstance(data, (str, bytes)) else 0
 
 
+class Owner(Protocol):
+    """Who has made a connection what it is."""
+
+    def stream_ended(self, stream: Any, end: CloseReason) -> None:
+        """Take notice that one of its connections is gone."""
+
+
 @implementer(IProtocol, IHalfCloseableProtocol)
-class Connection:
+class Connection(Sender):
     """What a transport sees of a WebSocket. Applications see :class:`WebSocketStream`.
 
     :param codec: the protocol state.
     :param settings: limits and timers.
     :param clock: where timers run.
 
-    :ivar bytes_sent: how many, behind the head of the opening handshake.
+    :ivar owner: told when it ends, before others are.
     """
 
     _log = Logger()
 
+    __slots__ = ("__weakref__", "_control_period_end", "_opened", "_patience", "_peer", "_reading", "owner")
+
+    # What has to be set in the life of few streams, or at its end:
+    _all_sent = False  # what we had to say is out of our hands
+    _bounded = False  # the time is, that a handler has after the peer's end
+    _closed_waiters: list[Deferred[CloseReason]] | None = None
+    _end: CloseReason | None = None
+    _host: Any = None
+    _input_ended = False
+    _leaving = False  # as soon as all is sent
+    _pings: Pings | None = None
+    _reading_ahead = False  # of a handler that has been busy for long
+    _refilling = False
+
     def __init__(self, codec: Codec, settings: Settings, clock: IReactorTime) -> None:
-        self.bytes_sent = 0
-        self._codec = codec
-        self._settings = settings
-        self._clock = clock
-        self._state = State.CONNECTING
-        self._end: CloseReason | None = None
-        self._closed_waiters: list[Deferred[CloseReason]] = []
-        self._opened: Callable[[], Deferred[Any] | None] = lambda: None
-        self._intake = Intake(self._handle, self._rested)
-        self._pings = Pings(clock)
+        super().__init__(codec, settings, clock)
+        self.owner: Owner | None = None
         self._vigil = Vigil(clock, settings, codec.has_control_frames, self)
+        self._opened: Callable[[], Deferred[Any] | None] | None = None
         self._reading = True
-        self._input_ended = False
-        self._all_sent = False  # what we had to say is out of our hands
-        self._leaving = False  # as soon as it is
-        self._bounded = False  # the time is, that a handler has after the peer's end
-        self._refilling = False
-        self._reading_ahead = False  # of a handler that has been busy for long
         self._patience = settings.max_message_size  # bytes to read ahead of a busy handler, for an answer
         self._control_period_end = 0.0
-        self._transport: Any = None
-        self._outflow: Outflow
         self._peer: Any = None
-        self._host: Any = None
 
     def attach(
-        self, opened: Callable[[], Deferred[Any] | None], deliver: Callable[[Any], Deferred[Any] | None]
+        self, opened: Callable[[], Deferred[Any] | None] | None, deliver: Callable[[Any], Deferred[Any] | None]
     ) -> None:
         """Set whom to tell that the WebSocket is open, and whom to give its messages.
 
@@ -102,7 +97,7 @@ class Connection:
         until that fires.
         """
         self._opened = opened
-        self._intake.deliver = deliver
+        self._deliver = deliver
 
     # What the transport calls
 
@@ -110,32 +105,49 @@ class Connection:
         """Start on a transport (IProtocol); the opening handshake's head is written to it already or next."""
         self._transport = transport
         self._peer = transport.getPeer()
-        self._host = transport.getHost()
-        self._outflow = Outflow(
-            transport, self._clock, self._settings.send_timeout, self._outflow_changed, self._outflow_stuck
-        )
+        if not hasattr(transport, "offer"):  # Twisted's tell a producer only, and forget who they are in the end
+            self._control_outflow()
+            self._host = transport.getHost()
         self._vigil.wait(self._settings.handshake_timeout, self._handshake_timed_out)
 
     def connectionMade(self) -> None:
-        """Nothing more than ``makeConnection`` does (IProtocol)."""
+        """Nothing more (IProtocol)."""
 
     def dataReceived(self, data: bytes) -> None:
         """Take what arrived (IProtocol)."""
-        now = self._vigil.last_received = self._vigil.now()
+        now = self._vigil.last_received = self._clock.seconds()
         if now >= self._control_period_end:
             self._control_period_end = now + CONTROL_PERIOD
             self._codec.control_budget = self._settings.max_control_frames
-        self._take(data)
+        if self._calm:
+            events = self._codec.receive(data)
+            self._calm = not self._codec.has_more
+            events.reverse()
+            self._events = events
+            self._go_on()
+            if self._events is not None:
+                self._keep_waiting()
+        else:
+            self._take(data)
 
     def _take(self, data: bytes) -> None:
-        waiting = not self._intake.is_done
-        events = self._handle_at_once(self._codec.receive(data))
-        if waiting:
+        events = self._codec.receive(data)
+        if self._events is not None or self._busy:
+            events = self._handle_at_once(events)
             self._patience -= max(len(data), sum(map(_size, events)))
-        self._intake.add(events)
+        self._take_in(events)
+        if self._events is not None:
+            self._keep_waiting()
+
+    def _keep_waiting(self) -> None:
+        """Look at what has to wait for a handler that takes its time: pings are not to wait, nor is the end."""
+        waiting, self._events = self._events, None
+        if waiting is not None:
+            waiting.reverse()
+            self._take_in(self._handle_at_once(waiting))
         if self._state is State.CLOSING:
             self._hasten_end()
-        elif self._intake.has_end and not self._intake.is_done and not self._bounded:
+        elif self._has_end and not self._bounded:
             self._bounded = True  # the peer will not wait for ever for a busy handler's last words
             self._vigil.wait(self._settings.closing_timeout, self._hasten_end)
 
@@ -144,7 +156,7 @@ class Connection:
         others: list[Event] = []
         for event in events:
             if isinstance(event, Pong):
-                self._pings.answer(event.payload)
+                self._handle_event(event)
             elif isinstance(event, Ping):
                 if others and isinstance(others[-1], Reply):
                     self._reply(others.pop())
@@ -155,49 +167,52 @@ class Connection:
     def readConnectionLost(self) -> None:
         """The peer will send nothing more; what it sent is handled and answered yet (IHalfCloseableProtocol)."""
         self._input_ended = True
-        self._intake.run()
-        if not self._intake.is_done and not self._bounded and self._settings.websocket_timeout:
+        self._calm = False
+        self._go_on()
+        if not self._is_idle and not self._bounded and self._settings.websocket_timeout:
             self._bounded = True
             self._vigil.wait(self._settings.websocket_timeout, self.abort)
 
     def writeConnectionLost(self) -> None:
-        """Our side is closed, as we wanted (IHalfCloseableProtocol)."""
+        """Our side is closed, as wanted (IHalfCloseableProtocol)."""
         self._all_sent = True
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone (IProtocol). Messages that came before are delivered nevertheless."""
-        if self._end is None:
-            end, _ = self._intake.take_end()
-            code, words = (end.code, end.reason) if end is not None else (1006, reason.getErrorMessage())
-            self._end = CloseReason(code, words, False)
+        if self._state is State.CLOSED:
+            return
+        end, _ = self._take_end()
+        code, words = (end.code, end.reason) if end is not None else (1006, reason.getErrorMessage())
+        self._end = self._end or CloseReason(code, words, False)
         self._state = State.CLOSED
         self._input_ended = True
-        self._vigil.stop()
+        self._calm = False
+        self._vigil.end()
         self._let_go(self._connection_closed())
-        self._intake.paused = self._intake.blocked = False
-        self._intake.run()
-        waiters, self._closed_waiters = self._closed_waiters, []
-        for waiter in waiters:
+        if self._outflow is not None:
+            self._outflow.end()
+        self._paused = self._blocked = False
+        self._go_on()
+        owner, self.owner = self.owner, None
+        if owner is not None:
+            owner.stream_ended(self, self._end)
+        waiters, self._closed_waiters = self._closed_waiters, None
+        for waiter in waiters or ():
             if not waiter.called:  # another one may have cancelled it
                 waiter.callback(self._end)
 
     # Sending
 
-    def _write(self, data: bytes) -> None:
-        self.bytes_sent += len(data)
-        if not self._outflow.full:
-            self._vigil.last_sent = self._vigil.now()
-        self._outflow.write(data)
-
     def _outflow_changed(self) -> None:
         """Handle no messages, which might be answered, until what was sent is on its way."""
-        self._intake.blocked = self._outflow.full and self._state is State.OPEN
+        self._blocked = self._is_full and self._state is State.OPEN
+        self._calm = False
         self._vigil.last_sent = self._vigil.now()
         if self._state is State.CLOSING:
             self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)  # something was taken
-            if self._leaving and self._outflow.released:
+            if self._leaving and self._is_released:
                 self._leave()
-        self._intake.run()
+        self._go_on()
 
     def _outflow_stuck(self) -> None:
         """Drop a peer that takes nothing; a Close frame would not reach it either."""
@@ -207,13 +222,17 @@ class Connection:
 
     # Receiving
 
-    def _handle(self, event: Event) -> Deferred[Any] | None:
+    def _handle_event(self, event: Event) -> Deferred[Any] | None:
         if isinstance(event, Reply):
             self._reply(event)
         elif isinstance(event, Opened):
             self._state = State.OPEN
             self._vigil.watch_life()
-            return self._opened()
+            opened, self._opened = self._opened, None
+            return opened() if opened is not None else None
+        elif isinstance(event, Pong):
+            if self._pings is not None:
+                self._pings.answer(event.payload)
         elif isinstance(event, Closed):
             self._drop(CloseReason(event.code, event.reason, True))
             self._finish_input()
@@ -231,24 +250,36 @@ class Connection:
     def _rested(self) -> None:
         if self._refilling:
             return
+        if self._codec.has_more:
+            self._refill()
+        if self._is_idle:
+            self._patience = self._settings.max_message_size
+            if self._reading_ahead:
+                self._reading_ahead = False
+            if self._input_ended:
+                self._finish_input()
+            if self._state is State.CLOSED:
+                self.attach(None, ignore)  # who handles messages knows us, too
+        self._update_reading()
+
+    def _refill(self) -> None:
+        """Have the codec make more of what it has got already."""
         self._refilling = True
         try:
-            while self._intake.is_done and self._codec.has_more:
+            while self._is_idle and self._codec.has_more:
                 self._take(b"")
         finally:
             self._refilling = False
-        if self._intake.is_done:
-            self._patience = self._settings.max_message_size
-            self._reading_ahead = False
-            if self._input_ended:
-                self._finish_input()
-        self._update_reading()
 
     def _update_reading(self) -> None:
         """Read if what is read can be handled; or ahead, to some bound, for the peer's Ping, Pong or end in it."""
-        ahead = self._state is State.CLOSING or self._pings.are_waiting or self._reading_ahead
+        pinging = self._pings is not None and self._pings.are_waiting
+        ahead = self._state is State.CLOSING or pinging or self._reading_ahead
         patient = ahead and self._patience > 0 and not self._codec.has_more
-        wanted = patient or not (self._intake.paused or self._intake.busy or self._intake.blocked)
+        held = self._paused or self._busy or self._blocked
+        wanted = patient or not held
+        usual = self._state is State.OPEN and self._patience == self._settings.max_message_size
+        self._calm = usual and not (held or self._input_ended or self._reading_ahead or self._codec.has_more)
         if wanted == self._reading or self._state is State.CLOSED or self._transport is None:
             return
         self._reading = wanted
@@ -264,7 +295,7 @@ class Connection:
             if self._state is State.OPEN:
                 self._write(self._codec.close(1000, ""))
             self._drop(CloseReason(1006, "the peer ended TCP without a closing handshake", False))
-        self._intake.end(self._connection_closed())
+        self._end_intake(self._connection_closed())
 
     # Ending
 
@@ -272,7 +303,7 @@ class Connection:
         """Drop the connection at once, with whatever is still to be sent."""
         if self._state is not State.CLOSED:
             self._state = State.CLOSING
-            self._intake.clear()
+            self._drop_events()
             self._let_go(self._connection_closed())
             self._transport.abortConnection()
 
@@ -286,12 +317,12 @@ class Connection:
             self._hasten_end()
         else:
             self._drop(CloseReason(1006, reason, False))
-        self._intake.blocked = False
-        self._intake.run()
+        self._blocked = False
+        self._go_on()
 
     def _hasten_end(self) -> None:
         """Complete the closing handshake at once if the peer has closed, though a handler is busy yet."""
-        end, answer = self._intake.take_end()
+        end, answer = self._take_end()
         if end is not None:
             if answer is not None:
                 self._write(answer.data)
@@ -310,7 +341,7 @@ class Connection:
         self._let_go(self._connection_closed())
         self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)
         self._leaving = True
-        if self._outflow.released:
+        if self._is_released:
             self._leave()
 
     def _leave(self) -> None:
@@ -321,18 +352,17 @@ class Connection:
 
     def _closing_timed_out(self) -> None:
         """Wait no longer: let the kernel send what it has if it has got all, else drop the connection."""
-        if self._all_sent:
-            self._transport.loseConnection()
-        else:
-            self.abort()
+        self._transport.loseConnection() if self._all_sent else self.abort()
 
     def _let_go(self, error: ConnectionClosed) -> None:
         """Tell those who wait for something of this connection that it will not come."""
-        self._outflow.close(error)
-        self._pings.close(error)
+        if self._outflow is not None:
+            self._outflow.close(error)
+        if self._pings is not None:
+            self._pings.close(error)
 
     def _forget_waiter(self, waiter: Deferred[CloseReason]) -> None:
-        if waiter in self._closed_waiters:
+        if self._closed_waiters is not None and waiter in self._closed_waiters:
             self._closed_waiters.remove(waiter)
 
     def _connection_closed(self) -> ConnectionClosed:
@@ -348,11 +378,11 @@ class Connection:
 
     def is_listening(self) -> bool:
         """Tell whether bytes of the peer would be noticed now."""
-        return self._reading and not self._outflow.full
+        return self._reading and not self._is_full
 
     def is_busy(self) -> bool:
         """Tell whether the peer may be waiting for us, as what it sent cannot be handled yet."""
-        return self._intake.busy or self._intake.paused or self._intake.blocked
+        return self._busy or self._paused or self._blocked
 
     def read_ahead(self) -> None:
         """Read on though a handler is busy, to some bound, so that the peer's pings and its end are seen."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import select
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from hunchensocket_tx import speedups
 from hunchensocket_tx.cascade import Dispatcher
+from hunchensocket_tx.head_reader import HeadReader
 from hunchensocket_tx.resource import WebSocketResource, is_attempt
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.takeover import limit_head_time, serve_no_more
+from hunchensocket_tx.timers import Timers
 
 __all__ = ["GuardedSite", "WebSocketFactory"]
 
@@ -29,6 +35,8 @@ class GuardedSite(Site):
     :param log_path: file for the access log; Twisted's log by default.
     """
 
+    _log = Logger()
+
     def __init__(
         self,
         root: IResource,
@@ -38,22 +46,33 @@ class GuardedSite(Site):
     ) -> None:
         super().__init__(root, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
         self._head_timeout = settings.handshake_timeout
+        self._fast_lane = settings.fast_lane
+        self._timers: Any = Timers(self.reactor)
+
+    def startFactory(self) -> None:
+        """Say what it runs on, as it begins to listen (IProtocolFactory)."""
+        super().startFactory()
+        lane = "on" if self._fast_lane and hasattr(select, "epoll") else "off"
+        self._log.debug("codecs: {codecs}; fast lane: {lane}", codecs=speedups.in_use, lane=lane)
 
     def getResourceFor(self, request: Request) -> IResource:
         """Find the resource for a request (Site); after an attempt at a WebSocket, serve no other.
 
         If it fails, what follows is not HTTP, whoever it was that answered.
         """
-        if is_attempt(request.requestHeaders):
+        if not isinstance(request.channel, HeadReader) and is_attempt(request.requestHeaders):
             serve_no_more(request)
         return super().getResourceFor(request)  # type: ignore[no-untyped-call,no-any-return]
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return a protocol for a connection (IProtocolFactory)."""
-        protocol = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
-        if protocol is not None:
-            limit_head_time(protocol, self.reactor, self._head_timeout)
-        return protocol
+        make_channel = partial(self._build_channel, addr)
+        return HeadReader(self, make_channel, self._timers, self.timeOut, self._head_timeout)
+
+    def _build_channel(self, addr: IAddress | None) -> Any:
+        channel = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        limit_head_time(channel, self._timers, self._head_timeout)
+        return channel
 
 
 class WebSocketFactory(GuardedSite):

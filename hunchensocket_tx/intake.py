@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,135 +14,139 @@ from hunchensocket_tx.inbox import Inbox
 from hunchensocket_tx.incoming import IncomingMessage
 from hunchensocket_tx.wire.events import Closed, Event, Piece, Reply
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "ignore"]
 
 Pending = Deferred[Any] | None
 
 
-def _nobody(message: object) -> None:
+def ignore(message: object) -> None:
     """Handle what nobody asked for."""
 
 
 class Intake:
-    """Hands messages to a handler and everything else to the stream; waits while either takes its time.
+    """What a connection receives: hands messages to a handler and everything else to the connection, and waits
+    while either takes its time. Connections inherit from it, as every message passes here.
 
-    :param handle: takes an event that is no message; may return a Deferred, which must not fail, to wait for.
-    :param rested: called whenever there is nothing to do any more, for now.
-
-    :ivar deliver: takes messages, likewise.
-    :ivar paused: whether the application wants no messages for now.
-    :ivar blocked: whether what is sent has to be got rid of first.
-    :ivar busy: whether a handler is not done yet.
+    :ivar _deliver: takes messages; may return a Deferred, which must not fail, to wait for.
+    :ivar _paused: whether the application wants no messages for now.
+    :ivar _blocked: whether what is sent has to be got rid of first.
+    :ivar _busy: whether a handler is not done yet.
+    :ivar _calm: whether there is nothing to do when the events at hand are handled.
     """
 
     _log = Logger()
 
-    __slots__ = (
-        "_end",
-        "_events",
-        "_handle",
-        "_inbox",
-        "_incoming",
-        "_rested",
-        "_running",
-        "blocked",
-        "busy",
-        "deliver",
-        "paused",
-    )
+    __slots__ = ("__dict__", "_blocked", "_busy", "_calm", "_deliver", "_events", "_paused", "_running")
 
-    def __init__(self, handle: Callable[[Any], Pending], rested: Callable[[], None]) -> None:
-        self._handle = handle
-        self._rested = rested
-        self._events: deque[Event] = deque()
-        self._inbox: Inbox | None = None
-        self._incoming: tuple[IncomingMessage, Pending] | None = None
-        self._end: ConnectionClosed | None = None
+    # What few need:
+    _inbox: Inbox | None = None
+    _incoming: tuple[IncomingMessage, Pending] | None = None
+    _no_more: ConnectionClosed | None = None
+
+    def __init__(self) -> None:
+        self._events: list[Event] | None = None  # those that wait, the next one last
         self._running = False
-        self.deliver: Callable[[Any], Pending] = _nobody
-        self.paused = self.blocked = self.busy = False
+        self._deliver: Callable[[Any], Pending] = ignore
+        self._paused = self._blocked = self._busy = self._calm = False
+
+    def _handle_event(self, event: Any) -> Pending:
+        """Take an event that is no message; may return a Deferred, which must not fail, to wait for."""
+        raise NotImplementedError
+
+    def _rested(self) -> None:
+        """Do what is to be done whenever there is nothing to handle any more, for now."""
+        raise NotImplementedError
 
     @property
     def inbox(self) -> Inbox:
-        """Where messages wait to be asked for, if its ``put`` is the handler."""
+        """Where messages wait to be asked for, if its ``put`` is the message handler."""
         if self._inbox is None:
             self._inbox = Inbox()
-            if self._end is not None:
-                self._inbox.end(self._end)
+            if self._no_more is not None:
+                self._inbox.end(self._no_more)
         return self._inbox
 
     @property
-    def is_done(self) -> bool:
+    def _is_idle(self) -> bool:
         """Whether everything was handled."""
-        return not self._events and not self.busy
+        return not self._events and not self._busy
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Queue events and handle what can be handled now."""
-        self._events.extend(events)
-        self.run()
+    def _take_in(self, events: list[Event]) -> None:
+        """Queue events, which are this object's from now on, and handle what can be handled now."""
+        events.reverse()
+        if self._events:
+            self._events[:0] = events
+        else:
+            self._events = events
+        self._go_on()
 
     @property
-    def has_end(self) -> bool:
+    def _has_end(self) -> bool:
         """Whether the peer's closing is waiting behind other events."""
-        return bool(self._events) and isinstance(self._events[-1], Closed)
+        return self._events is not None and isinstance(self._events[0], Closed)
 
-    def take_end(self) -> tuple[Closed | None, Reply | None]:
+    def _take_end(self) -> tuple[Closed | None, Reply | None]:
         """Return the peer's closing that is waiting behind other events, if it is, and our answer to it.
 
         The closing stays in its place; the answer is for the caller to send.
         """
-        end = self._events[-1] if self._events else None
-        if not isinstance(end, Closed):
+        events = self._events
+        end = events[0] if events else None
+        if not events or not isinstance(end, Closed):
             return None, None
-        answer = self._events[-2] if len(self._events) > 1 else None
+        answer = events[1] if len(events) > 1 else None
         if not isinstance(answer, Reply):
             return end, None
-        del self._events[-2]
+        del events[1]
         return end, answer
 
-    def clear(self) -> None:
+    def _drop_events(self) -> None:
         """Forget what was not handled yet."""
-        self._events.clear()
+        self._events = None
 
-    def run(self) -> None:
+    def _go_on(self) -> None:
         """Handle events in order, until there are none or something has to be waited for."""
         if self._running:
             return
         self._running = True
         try:
-            while self._events and not self.busy and not self._is_held(self._events[0]):
-                pending = self._take(self._events.popleft())
+            while (events := self._events) and not self._busy:
+                event = events[-1]
+                kind = type(event)
+                if kind is str or kind is bytes:
+                    if self._paused or self._blocked:
+                        break
+                    del events[-1]
+                    pending = self._deliver(event)
+                elif kind is Piece and (self._paused or self._blocked):
+                    break
+                else:
+                    del events[-1]
+                    pending = self._take_piece(event) if isinstance(event, Piece) else self._handle_event(event)
                 if pending is not None:
-                    self.busy = True
-                    pending.addBoth(self._go_on)
+                    self._busy = True
+                    self._calm = False
+                    pending.addBoth(self._handled)
         finally:
             self._running = False
-        self._rested()
+            if not self._events:
+                self._events = None
+        if not self._calm:
+            self._rested()
 
-    def end(self, error: ConnectionClosed) -> None:
+    def _end_intake(self, error: ConnectionClosed) -> None:
         """Tell who waits for messages, or for the rest of one, that none will come any more."""
-        self._end = error
+        self._no_more = error
         if self._inbox is not None:
             self._inbox.end(error)
         if self._incoming is not None:
             self._incoming[0].fail(error)
 
-    def _is_held(self, event: Event) -> bool:
-        """Tell whether an event has to wait: messages may, what the protocol asks for does not."""
-        return (self.paused or self.blocked) and isinstance(event, (str, bytes, Piece))
-
-    def _take(self, event: Event) -> Pending:
-        if isinstance(event, (str, bytes)):
-            return self.deliver(event)
-        if isinstance(event, Piece):
-            return self._take_piece(event)
-        return self._handle(event)
-
     def _take_piece(self, piece: Piece) -> Pending:
         """Begin or go on with a message in pieces; with the last one, wait for its handler."""
         if self._incoming is None:
             incoming = IncomingMessage()
-            handled = self.deliver(incoming)
+            handled = self._deliver(incoming)
             if handled is None:
                 incoming.discard()
             else:
@@ -157,8 +160,8 @@ class Intake:
         incoming.finish()
         return handled if handled is not None else taken
 
-    def _go_on(self, result: object) -> None:
-        self.busy = False
+    def _handled(self, result: object) -> None:
+        self._busy = False
         if isinstance(result, Failure):
             self._log.failure("a handler let an error pass", result)
-        self.run()
+        self._go_on()

@@ -19,6 +19,10 @@ PORTION = 65537
 """Bytes to hand over at a time: one more than Twisted's transports like, so that they tell when these are gone."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @implementer(IPushProducer)
 class Outflow:
     """What is on its way to a transport: keeps what comes while that is full, and tells those who wait.
@@ -30,6 +34,8 @@ class Outflow:
     :param timeout: seconds that a full transport may take to get rid of what it has; 0 for ever.
     :param changed: called when the transport becomes full and when everything is sent.
     :param stuck: called when the timeout is over.
+
+    :ivar full: whether the transport has not taken everything yet that it was given.
     """
 
     __slots__ = (
@@ -38,9 +44,9 @@ class Outflow:
         "_changed",
         "_clock",
         "_closed",
-        "_full",
         "_held",
         "_held_size",
+        "_offer",
         "_producer",
         "_released",
         "_stuck",
@@ -48,6 +54,7 @@ class Outflow:
         "_timer",
         "_transport",
         "_waiting",
+        "full",
     )
 
     def __init__(
@@ -55,17 +62,18 @@ class Outflow:
         transport: Any,
         clock: IReactorTime,
         timeout: float = 0,
-        changed: Callable[[], None] = lambda: None,
-        stuck: Callable[[], None] = lambda: None,
+        changed: Callable[[], None] = _nothing,
+        stuck: Callable[[], None] = _nothing,
     ) -> None:
         self._transport = transport
+        self._offer = getattr(transport, "offer", None)  # ours tell at once what they did not take
         self._clock = clock
         self._timeout = timeout
         self._changed = changed
         self._stuck = stuck
         self._timer: IDelayedCall | None = None
         self._blocked = False  # the transport wants no more
-        self._full = False  # it does not, or there is more that it has not got yet
+        self.full = False  # it does not, or there is more that it has not got yet
         self._held: deque[bytes | memoryview] = deque()
         self._released = False
         self._begun = False  # the transport has got a part of the first of these
@@ -74,11 +82,6 @@ class Outflow:
         self._producer: Any = None  # a push producer; who registers it need not declare the interface
         self._waiting: list[Deferred[None]] = []
         transport.registerProducer(self, True)
-
-    @property
-    def full(self) -> bool:
-        """Whether more is buffered than the transport likes."""
-        return self._full
 
     @property
     def released(self) -> bool:
@@ -90,22 +93,37 @@ class Outflow:
         """Bytes that wait for the transport to take them."""
         return self._held_size
 
-    def write(self, data: bytes) -> None:
-        """Send bytes, now or when their turn comes."""
-        closed = self._closed is not None and not self._held
-        if closed or (not self._full and len(data) <= PORTION):
+    def write(self, data: bytes | memoryview, head: bytes = b"") -> None:
+        """Send bytes, now or when their turn comes.
+
+        :param head: what goes before them, apart so that the rest need not be copied.
+        """
+        if self.full or self._offer is None:
+            data = b"".join((head, data))
+        elif self._closed is None:
+            self._keep(self._offer(data, head))
+            self._begun = bool(self._held)
+            return
+        if self._closed is not None and not self._held:
             self._transport.write(data)
             return
-        self._held.append(data)
-        self._held_size += len(data)
-        if not self._full:
+        if not self.full and len(data) <= PORTION:
+            self._transport.write(data)
+            return
+        self._keep(data)
+        if not self.full:
             self._hand_over()
+
+    def _keep(self, data: bytes | memoryview | None) -> None:
+        if data is not None:
+            self._held.append(data)
+            self._held_size += len(data)
 
     def drained(self) -> Deferred[None]:
         """Return a Deferred that fires when the buffer is low, now if it is. It fails if the stream closes."""
         if self._closed is not None:
             return fail(self._closed)
-        if not self._full:
+        if not self.full:
             return succeed(None)
         waiting: Deferred[None] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
@@ -124,7 +142,7 @@ class Outflow:
             producer.stopProducing()
             return
         self._producer = producer if streaming else _PullAdapter(producer)
-        if self._full:
+        if self.full:
             self._producer.pauseProducing()
         elif not streaming:
             self._producer.resumeProducing()
@@ -157,13 +175,17 @@ class Outflow:
             deferred.errback(error)
         self._release_when_empty()
 
+    def end(self) -> None:
+        """Tell nothing any more, as the transport is gone."""
+        self._changed = self._stuck = _nothing
+
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
         self._blocked = True
         if self._timeout and self._timer is None and self._closed is None:
             self._timer = self._clock.callLater(self._timeout, self._stuck)
-        if not self._full:
-            self._full = True
+        if not self.full:
+            self.full = True
             if self._producer is not None:
                 self._producer.pauseProducing()
             self._changed()
@@ -179,7 +201,7 @@ class Outflow:
             if self._closed is not None:
                 self._changed()
             return
-        self._full = False
+        self.full = False
         self._release_when_empty()
         if self._producer is not None:
             self._producer.resumeProducing()
@@ -192,21 +214,31 @@ class Outflow:
         """The transport is gone; its protocol is told as well, and closes this."""
 
     def _hand_over(self) -> None:
-        """Give the transport what is held, a portion at a time, until it has enough."""
+        """Give the transport what is held until it has enough."""
         while self._held and not self._blocked:
             first = self._held.popleft()
-            self._begun = len(first) > PORTION
-            if self._begun:
-                portion = bytes(first[:PORTION])
-                self._held.appendleft(memoryview(first)[PORTION:])
-            else:
-                pieces, size = [first], len(first)
-                while self._held and size + len(self._held[0]) <= PORTION:
-                    pieces.append(self._held.popleft())
-                    size += len(pieces[-1])
-                portion = b"".join(pieces)
-            self._held_size -= len(portion)
-            self._transport.write(portion)
+            rest = (self._offer or self._offer_portion)(first)
+            taken = len(first) - (len(rest) if rest is not None else 0)
+            self._begun = rest is not None and (self._begun or taken > 0)
+            if rest is not None:
+                self._held.appendleft(rest)
+            self._held_size -= taken
+
+    def _offer_portion(self, data: bytes | memoryview) -> memoryview | None:
+        """Give the transport what it likes to take at a time; return the rest.
+
+        More than one portion would be copied once more, and nothing told of the progress.
+        """
+        if len(data) > PORTION:
+            self._transport.write(bytes(data[:PORTION]))
+            return memoryview(data)[PORTION:]
+        pieces, size = [data], len(data)
+        while self._held and size + len(self._held[0]) <= PORTION:
+            pieces.append(self._held.popleft())
+            size += len(pieces[-1])
+            self._held_size -= len(pieces[-1])
+        self._transport.write(b"".join(pieces))
+        return None
 
     def _release_when_empty(self) -> None:
         """Let go of the transport once it has got everything, if this is closed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from hunchensocket_tx.errors import ConnectionClosed
@@ -52,10 +52,6 @@ class Pings:
                 answered.callback(now - started)
             if sent == payload:
                 return
-
-    def refuse(self, error: ConnectionClosed) -> Deferred[float]:
-        """Return what a ping on a closed stream comes to."""
-        return fail(error)
 
     def close(self, error: ConnectionClosed) -> None:
         """Fail all who wait."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -21,19 +21,31 @@ from hunchensocket_tx.cascade import (
     Decision,
     Dispatcher,
     Reject,
+    decide,
     default_websocket_handler,
-    dispatch,
     run_cascade,
 )
+from hunchensocket_tx.head_request import HeadRequest
+from hunchensocket_tx.lane import enter_lane
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
-from hunchensocket_tx.takeover import answer_and_close, finish, render_other, serve_no_more, take_over
+from hunchensocket_tx.takeover import (
+    answer_and_close,
+    has_sent_all,
+    render_other,
+    serve_no_more,
+    take_over,
+)
+from hunchensocket_tx.timers import Timers
 from hunchensocket_tx.wire.events import CloseReason
 from hunchensocket_tx.wire.handshake import is_attempt as wire_is_attempt
 from hunchensocket_tx.wire.handshake import judge, subprotocols
 from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
+from hunchensocket_tx.write_through import write_through
 
 __all__ = ["WebSocketResource", "is_attempt", "offered_subprotocols", "select_subprotocol"]
+
+Result = TypeVar("Result")
 
 HELP = "This is the address of a WebSocket: open it with a WebSocket client.\n"
 
@@ -81,26 +93,44 @@ class WebSocketResource(Resource):
         self._asking: set[Deferred[Decision]] = set()
         self._dispatchers = dispatchers or (default_websocket_handler,)
         self._fallback = fallback
-        self._clock = reactor or _global_reactor()
+        self._clock: Any = Timers(reactor or _global_reactor())
 
     def render(self, request: Request) -> Any:
         """Answer a request: with a WebSocket if it asks for one rightly and is taken."""
-        if not is_attempt(request.requestHeaders):
+        fields = _fields(request)
+        if not wire_is_attempt(fields):
             return self._render_plain(request)
-        verdict = judge(_opening_request(request, self.settings), self.settings)
+        verdict = judge(_opening_request(request, fields, self.settings), self.settings)
         if self._stopped:
             verdict = Refusal(503, "the server is going away")
         if isinstance(verdict, Refusal):
             self._refuse(request, verdict)
-        else:
-            asking = ensureDeferred(dispatch(request, self._dispatchers))
-            if not asking.called:
-                self._asking.add(asking)
-                asking.addBoth(self._forget, asking)
-                # Whoever is asked need not go on if the client leaves meanwhile.
-                request.notifyFinish().addErrback(lambda _: asking.cancel())
-            asking.addCallback(self._carry_out, request, verdict).addErrback(self._failed, request)
+            return NOT_DONE_YET
+        try:
+            decision = decide(request, self._dispatchers)
+            if isinstance(decision, Deferred):
+                self._wait_for(decision, request, verdict)
+            else:
+                self._carry_out(decision, request, verdict)
+        except Exception:
+            self._failed(Failure(), request)
         return NOT_DONE_YET
+
+    def _wait_for(self, asking: Deferred[Decision], request: Request, offer: Offer) -> None:
+        """Wait for a dispatcher that takes its time; it need not go on if the client leaves meanwhile."""
+        if not asking.called:
+            self._asking.add(asking)
+            asking.addBoth(self._forget, asking)
+            left = request.notifyFinish()
+            left.addErrback(lambda _: asking.cancel())
+            asking.addBoth(self._stop_waiting, request, left)
+        asking.addCallback(self._carry_out, request, offer).addErrback(self._failed, request)
+
+    def _stop_waiting(self, result: Result, request: Request, left: Deferred[None]) -> Result:
+        """A request that somebody waits for is kept as long as its WebSocket is open."""
+        if left in request.notifications:
+            request.notifications.remove(left)
+        return result
 
     def start(self) -> None:
         """Open WebSockets again, after :meth:`stop`."""
@@ -182,18 +212,26 @@ class WebSocketResource(Resource):
         request.setResponseCode(101)
         self.handshakes[offer.version] += 1
         self.streams.add(stream)
-        stream.when_closed().addCallback(self._closed, stream, request)
-        transport: Any = request.transport
+        stream.owner = self
+        transport = self._fastest(request.channel.transport, stream)
         transport.write(head)
         stream.makeConnection(transport)
         if offer.version in (75, 76):  # operators want to see when the old versions may be switched off
             self._log.info("{stream} is being opened at {uri}", stream=stream, uri=request.uri)
         stream.dataReceived(early)
 
-    def _closed(self, end: CloseReason, stream: WebSocketStream, request: Request) -> None:
+    def _fastest(self, transport: Any, stream: WebSocketStream) -> Any:
+        """Return the transport to use in place of one that was taken over."""
+        if not has_sent_all(transport):
+            return transport
+        moved = enter_lane(transport, stream) if self.settings.fast_lane else None
+        return moved or write_through(transport, stream) or transport
+
+    def stream_ended(self, stream: WebSocketStream, end: CloseReason) -> None:
+        """Forget a stream, and write its line into the access log."""
         self.streams.discard(stream)
         lost = None if end.clean else Failure(ConnectionLost(end.reason))
-        finish(request, stream.bytes_sent, lost)
+        stream.finish_request(lost)
 
     def _refuse(self, request: Request, refusal: Refusal) -> None:
         self._log.info(
@@ -232,12 +270,12 @@ class WebSocketResource(Resource):
 
 def is_attempt(headers: Headers) -> bool:
     """Tell whether a request tries to open a WebSocket, rightly or not, by its header fields."""
-    return wire_is_attempt(_fields(headers))
+    return wire_is_attempt(_as_text(headers))
 
 
 def offered_subprotocols(request: Request) -> tuple[str, ...]:
     """Return the subprotocols that a client offers, in its order of preference; for dispatchers."""
-    return subprotocols(_opening_request(request, Settings()))
+    return subprotocols(_opening_request(request, _fields(request), Settings()))
 
 
 def select_subprotocol(request: Request, supported: Iterable[str]) -> str | None:
@@ -246,18 +284,25 @@ def select_subprotocol(request: Request, supported: Iterable[str]) -> str | None
     return next((name for name in supported if name in offered), None)
 
 
-def _opening_request(request: Request, settings: Settings) -> OpeningRequest:
+def _opening_request(request: Request, fields: dict[str, list[str]], settings: Settings) -> OpeningRequest:
     return OpeningRequest(
         method=request.method.decode("latin-1"),
         target=request.uri.decode("latin-1"),
-        fields=_fields(request.requestHeaders),
+        fields=fields,
         http_version=request.clientproto.decode("latin-1"),
         secure=bool(request.isSecure()),
-        trusted=settings.trusts(getattr(request.getClientAddress(), "host", None)),
+        trusted=bool(settings.trusted_proxies)
+        and settings.trusts(getattr(request.getClientAddress(), "host", None)),
     )
 
 
-def _fields(headers: Headers) -> dict[str, list[str]]:
+def _fields(request: Request) -> dict[str, list[str]]:
+    if isinstance(request, HeadRequest) and request.is_untouched:
+        return request.fields()
+    return _as_text(request.requestHeaders)
+
+
+def _as_text(headers: Headers) -> dict[str, list[str]]:
     return {
         name.decode("latin-1").lower(): [value.decode("latin-1") for value in values]
         for name, values in headers.getAllRawHeaders()
@@ -266,6 +311,8 @@ def _fields(headers: Headers) -> dict[str, list[str]]:
 
 def _application_fields(request: Request) -> Iterable[tuple[str, str]]:
     """Return what a dispatcher or a parent resource has set for the answer: header fields and cookies."""
+    if isinstance(request, HeadRequest) and request.is_untouched:
+        return
     for name, values in request.responseHeaders.getAllRawHeaders():
         lower = name.lower()
         if lower not in NOT_FOR_AN_UPGRADE and not lower.startswith(b"sec-websocket-"):

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Literal
 
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer, IPushProducer, IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from hunchensocket_tx.connection import Connection, State
+from hunchensocket_tx.connection import Connection
 from hunchensocket_tx.errors import ConnectionClosed, InvalidCloseCode, UnsupportedMessage
-from hunchensocket_tx.inbox import Inbox
+from hunchensocket_tx.kept_request import KeptRequest
 from hunchensocket_tx.outgoing import OutgoingMessage
+from hunchensocket_tx.pings import Pings
+from hunchensocket_tx.sender import State
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.events import CloseReason, Codec, Message
 
 __all__ = ["WebSocketStream"]
+
+OPEN = State.OPEN
+
+LARGE = 16384
+"""Characters or bytes of a message that one does not gladly copy."""
 
 
 @implementer(IConsumer, IPushProducer)
@@ -28,13 +36,16 @@ class WebSocketStream(Connection):
     (``registerProducer``, ``write``) it takes messages to send, and pauses their producer while the
     transport's buffer is full.
 
-    :ivar request: the twisted.web request that opened it.
-    :ivar version: the protocol version: 13, 8, 7, 76 or 75.
     :ivar subprotocol: the one agreed upon, or None.
     :ivar extensions: those agreed upon, as in the header field; empty for none.
     :ivar secure: whether the client's side of the connection is TLS, also if a trusted proxy ended it.
     :ivar mutex: the lock for sequences of messages that others must not come between.
     """
+
+    __slots__ = ("_kept_request", "_postponed", "extensions", "mutex", "secure", "subprotocol")
+
+    _message_lock: DeferredLock | None = None
+    _postponed_size = 0
 
     def __init__(
         self,
@@ -48,23 +59,34 @@ class WebSocketStream(Connection):
         secure: bool = False,
     ) -> None:
         super().__init__(codec, settings, clock)
-        self.request = request
-        self.version = codec.version
+        self._kept_request = None if request is None else KeptRequest(request)
         self.subprotocol = subprotocol
         self.extensions = extensions
         self.secure = secure
         self.mutex = DeferredLock()
-        self._message_lock: DeferredLock | None = None
         self._postponed: list[bytes] | None = None  # while a message is sent part by part
-        self._postponed_size = 0
 
     def __repr__(self) -> str:
         return f"<WebSocketStream version={self.version} peer={self.peer} {self._state.name.lower()}>"
 
     @property
+    def version(self) -> int:
+        """The protocol version: 13, 8, 7, 76 or 75."""
+        return self._codec.version
+
+    @property
     def is_open(self) -> bool:
         """Whether messages may be sent: the opening handshake is complete, and no closing one has begun."""
         return self._state is State.OPEN
+
+    @property
+    def request(self) -> Request | None:
+        """The twisted.web request that opened it.
+
+        Once the handshake handler is done, it is made again from its head, unless the application has kept it
+        somewhere: what was hung on it is gone then.
+        """
+        return None if self._kept_request is None else self._kept_request.get(self)
 
     @property
     def peer(self) -> IAddress:
@@ -75,7 +97,7 @@ class WebSocketStream(Connection):
     @property
     def host(self) -> IAddress:
         """Our end's address."""
-        host: IAddress = self._host
+        host: IAddress = self._host or self._transport.getHost()
         return host
 
     # Sending
@@ -90,10 +112,25 @@ class WebSocketStream(Connection):
             the peer may leave at any time; nor if the setting ``slow_peers`` is against it.
         :raises UnsupportedMessage: if this connection's version has no such kind of message.
         """
+        outflow = self._outflow
+        if self._state is OPEN and self._postponed is None and (outflow is None or not outflow.full):
+            if type(message) in (str, bytes) and len(message) > LARGE:
+                self._send_large(message, compress)
+            else:
+                self._write(self._codec.encode(message, compress=compress))
+            return True
         if not self.can_send(self._settings.slow_peers):
             return False
-        self._send_whole(self.encode(message, compress))
+        self._send_whole(self._codec.encode(message, compress=self._may_compress(compress)))
         return True
+
+    def _send_large(self, message: Message, compress: bool) -> None:
+        """Send a message without a copy of it, if its frame is nothing but a head and its payload."""
+        split = self._codec.split(message, compress=compress)
+        if split is None:
+            self._write(self._codec.encode(message, compress=compress))
+        else:
+            self._write_large(*split)
 
     def message(self, *, compress: bool = True) -> OutgoingMessage:
         """Return a context for sending one message part by part; see :class:`OutgoingMessage`."""
@@ -109,7 +146,9 @@ class WebSocketStream(Connection):
         if not self._codec.has_control_frames:
             raise UnsupportedMessage(f"hixie-{self.version} has no ping")
         if self._state is not State.OPEN:
-            return self._pings.refuse(self._connection_closed())
+            return fail(self._connection_closed())
+        if self._pings is None:
+            self._pings = Pings(self._clock)
         payload, answered = self._pings.prepare()
         self._write(self._codec.ping(payload))
         self._update_reading()
@@ -122,7 +161,9 @@ class WebSocketStream(Connection):
 
         It fails with :class:`ConnectionClosed` if the WebSocket closes instead.
         """
-        return self._outflow.drained()
+        if self._state is State.OPEN or self._outflow is not None:
+            return self._control_outflow().drained()
+        return fail(self._connection_closed())
 
     def write(self, data: Message) -> None:
         """Send what a registered producer produces, each piece as a message (IConsumer)."""
@@ -133,18 +174,14 @@ class WebSocketStream(Connection):
 
         :raises RuntimeError: if there is one already.
         """
-        self._outflow.register(producer, streaming)
+        self._control_outflow().register(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """Detach the producer (IConsumer)."""
-        self._outflow.unregister()
+        if self._outflow is not None:
+            self._outflow.unregister()
 
     # Receiving
-
-    @property
-    def inbox(self) -> Inbox:
-        """Where messages wait to be asked for, if its ``put`` is the message handler."""
-        return self._intake.inbox
 
     def receive(self) -> Deferred[Message]:
         """Return a Deferred of the next message, in a :func:`conversation`.
@@ -165,13 +202,13 @@ class WebSocketStream(Connection):
 
     def pauseProducing(self) -> None:
         """Stop reading and delivering messages (IPushProducer)."""
-        self._intake.paused = True
+        self._paused = True
         self._update_reading()
 
     def resumeProducing(self) -> None:
         """Go on reading and delivering (IPushProducer)."""
-        self._intake.paused = False
-        self._intake.run()
+        self._paused = False
+        self._go_on()
 
     def stopProducing(self) -> None:
         """Close, as nobody wants to read any more (IPushProducer)."""
@@ -200,30 +237,51 @@ class WebSocketStream(Connection):
         if self._state is State.CLOSED and self._end is not None:
             return succeed(self._end)
         waiter: Deferred[CloseReason] = Deferred(self._forget_waiter)
+        if self._closed_waiters is None:
+            self._closed_waiters = []
         self._closed_waiters.append(waiter)
         return waiter
 
+    def let_request_go(self) -> None:
+        """Keep no more of the request that opened it than its head."""
+        if self._kept_request is not None:
+            self._kept_request.let_go()
+
+    def finish_request(self, reason: Failure | None) -> None:
+        """End the request that opened it, with its line in the access log.
+
+        :param reason: why the connection ended, if it was not a clean end.
+        """
+        if self._kept_request is not None:
+            self._kept_request.finish(self, self.bytes_sent, reason)
+
     # What broadcasts and messages in parts use
 
-    def variant(self, message: Message, compress: bool) -> Hashable:
-        """Return a value that is equal for streams on which a message is the same bytes; None if on no other."""
-        return self._codec.variant(type(message), self._may_compress(compress))
+    def send_shared(
+        self,
+        message: Message,
+        shared: dict[Hashable, bytes],
+        compress: bool,
+        slow_peers: Literal["close", "drop", "wait"],
+    ) -> bool:
+        """Send a message that others get, too; see :meth:`send`.
 
-    def encode(self, message: Message, compress: bool) -> bytes:
-        """Return the bytes of a message, for all streams of this one's variant.
-
-        :raises UnsupportedMessage: if this connection's version has no such kind of message.
-        """
-        return self._codec.encode(message, compress=self._may_compress(compress))
-
-    def send_encoded(self, message: Message, data: bytes, slow_peers: Literal["close", "drop", "wait"]) -> bool:
-        """Send a message of which the bytes are known; see :meth:`send`.
-
+        :param shared: its bytes, as far as they were made for others, by what they depend on; may be added to.
         :param slow_peers: what to do if the buffer is full, in place of the setting.
         """
-        if not self.can_send(slow_peers):
+        usual = self._state is OPEN and self._postponed is None and not self._is_full
+        if not usual and not self.can_send(slow_peers):
             return False
-        self._send_whole(data)
+        variant = self._codec.variant(type(message), self._may_compress(compress))
+        data = shared.get(variant)
+        if data is None:
+            data = self._codec.encode(message, compress=self._may_compress(compress))
+            if variant is not None:  # else they are this stream's alone
+                shared[variant] = data
+        if usual:
+            self._write(data)
+        else:
+            self._send_whole(data)
         return True
 
     def begin_message(self) -> Deferred[object]:
@@ -268,7 +326,8 @@ class WebSocketStream(Connection):
         """Tell whether a message may be sent now; if the peer is too slow for it, treat it as told."""
         if self._state is not State.OPEN:
             return False
-        waiting = self._outflow.held + self._postponed_size
+        held = self._outflow.held if self._outflow is not None else 0
+        waiting = held + self._postponed_size
         if slow_peers == "wait" or waiting < self._settings.max_send_buffer:
             return True
         if slow_peers == "close":
@@ -276,7 +335,7 @@ class WebSocketStream(Connection):
             self._log.info("{stream} is too slow: {reason}", stream=self, reason=reason)
             self._end = CloseReason(1013, reason, False)
             self._state = State.CLOSING  # before those are told who wait for the buffer to get low
-            self._outflow.close(self._connection_closed(), discard=True)
+            self._control_outflow().close(self._connection_closed(), discard=True)
             if self._codec.has_control_frames or self._message_lock is None:
                 self._start_closing(1013, reason)
             else:

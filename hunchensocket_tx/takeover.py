@@ -12,6 +12,7 @@ What it relies on, each with a test in ``tests/test_takeover.py``:
 - ``_channel`` of that reader is the channel. It receives a request's head while it is in ``line_mode`` and not
   ``_handlingRequest``, and ``_receivedHeaderSize`` or LineReceiver's ``_buffer`` is not empty.
 - ``request._encoder`` encodes the answer; resources with an encoder provide ``_IEncodingResource``.
+- What a transport has still to send is in its ``dataBuffer`` and ``_tempDataBuffer``.
 - ``request.notifications`` are the Deferreds of ``notifyFinish``; ``channel.factory.log`` writes the access log.
 """
 
@@ -31,7 +32,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource, _IEncodingResource, getChildForRequest
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -42,7 +43,9 @@ __all__ = [
     "answer_and_close",
     "finish",
     "half_close",
+    "has_sent_all",
     "limit_head_time",
+    "redirect",
     "render_other",
     "serve_no_more",
     "take_over",
@@ -61,36 +64,45 @@ def take_over(request: Request, protocol: IProtocol) -> bytes:
     :returns: the bytes that arrived behind the request so far.
     :raises NotUpgradable: if the client is gone, if the answer has begun, or if this is not HTTP/1.1.
     """
-    channel = request.channel
+    channel: Any = request.channel
     if channel is None:
         raise NotUpgradable("the client is gone")
+    if request.startedWriting:
+        raise NotUpgradable("the answer to this request has begun already")
+    if hasattr(channel, "take_over"):  # one of ours, which knows how
+        early: bytes = channel.take_over(protocol)
+        return early
     if not isinstance(channel, HTTPChannel):
         raise NotUpgradable(
             f"only connections of HTTP/1.1 can be taken over, not those of {type(channel).__name__}"
         )
-    if request.startedWriting:
-        raise NotUpgradable("the answer to this request has begun already")
     transport: Any = channel.transport
     channel.setTimeout(None)
     _stop_watching(channel)
     transport.unregisterProducer()
     early = b"".join([*channel._dataBuffer, channel.clearLineBuffer()])
     channel._dataBuffer = []
-    _redirect(transport, channel, protocol)
+    channel.requests.clear()  # it would keep the request, which keeps the channel
+    redirect(transport, protocol)
+    # A transport of another kind goes on calling the channel; so may a caller that is in the midst of it.
+    channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
     transport.resumeProducing()  # the channel may have stopped reading, as its buffer was full
     return early
 
 
-def _redirect(transport: Any, channel: HTTPChannel, protocol: IProtocol) -> None:
-    """Let what the transport reads reach the protocol, without the channel between them if possible."""
+def redirect(transport: Any, protocol: IProtocol) -> None:
+    """Let what a transport reads reach a protocol, without another one between them if possible."""
     reader = transport if isinstance(transport, ProtocolWrapper) else getattr(transport, "protocol", None)
     if isinstance(reader, ProtocolWrapper):
         reader.wrappedProtocol = protocol
-    elif isinstance(reader, (HTTPChannel, _GenericHTTPChannelProtocol)):
+    elif reader is not None:
         transport.protocol = protocol
-    # A transport of another kind goes on calling the channel; so may a caller that is in the midst of it.
-    channel.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
-    channel.connectionLost = protocol.connectionLost  # type: ignore[method-assign]
+
+
+def has_sent_all(transport: ITransport) -> bool:
+    """Tell whether a TCP transport has nothing left to send; False also if that cannot be known."""
+    return getattr(transport, "dataBuffer", None) == b"" and getattr(transport, "_tempDataBuffer", None) == []
 
 
 def limit_head_time(protocol: IProtocol, clock: IReactorTime, seconds: float) -> None:
@@ -123,8 +135,11 @@ class _HeadWatch:
         channel.allHeadersReceived = self._count_head  # type: ignore[method-assign]
 
     def stop(self) -> None:
+        """Watch no more, and leave the channel as it was."""
         if self._timer.active():
             self._timer.cancel()
+        if "allHeadersReceived" in self._channel.__dict__:
+            del self._channel.allHeadersReceived, self._channel.connectionLost
 
     def _connection_lost(self, reason: Failure) -> None:
         self.stop()
@@ -206,8 +221,10 @@ def answer_and_close(request: Request, body: bytes, clock: IReactorTime, timeout
     """
     serve_no_more(request)
     request.setHeader(b"content-length", b"%d" % len(body))
-    channel = request.channel
-    if not isinstance(channel, HTTPChannel):  # HTTP/2 has no connection to close for one request
+    channel: Any = request.channel
+    if not isinstance(channel, HTTPChannel) and not hasattr(
+        channel, "take_over"
+    ):  # HTTP/2 has no connection to close for one request
         request.write(body)
         request.finish()
         return
@@ -256,6 +273,7 @@ class _Drain(Protocol):
         if self._timer.active():
             self._timer.cancel()
         finish(self._request, self._sent, None)
+        del self._request  # whose channel keeps this object
 
     def _abort(self) -> None:
         transport: Any = self.transport

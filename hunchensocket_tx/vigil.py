@@ -40,15 +40,26 @@ class Vigil:
 
     :ivar last_received: when the last byte came, in the clock's seconds.
     :ivar last_sent: when the last bytes were given to a transport that takes them.
+    :ivar minds_sending: whether that has to be told.
     """
 
-    __slots__ = ("_clock", "_pings", "_settings", "_timer", "_watched", "last_received", "last_sent")
+    __slots__ = (
+        "_clock",
+        "_pings",
+        "_settings",
+        "_timer",
+        "_watched",
+        "last_received",
+        "last_sent",
+        "minds_sending",
+    )
 
     def __init__(self, clock: IReactorTime, settings: Settings, pings: bool, watched: Watched) -> None:
         self._clock = clock
         self._settings = settings
         self._pings = pings and settings.ping_interval > 0
         self._watched = watched
+        self.minds_sending = not self._pings
         self._timer: IDelayedCall | None = None
         self.last_received = self.last_sent = clock.seconds()
 
@@ -66,6 +77,11 @@ class Vigil:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+
+    def end(self) -> None:
+        """Watch no more, and let go of what was watched."""
+        self.stop()
+        del self._watched
 
     def watch_life(self) -> None:
         """Watch for signs of life, with pings where the version has them."""

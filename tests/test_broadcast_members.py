@@ -30,9 +30,11 @@ class SlowPeersTest(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.slow = HybiPeer(limit=1000, max_send_buffer=5000, slow_peers="wait").open()
-        while self.slow.stream._outflow.held < 5000:
+        outflow = self.slow.stream._outflow
+        assert outflow is not None
+        while outflow.held < 5000:
             self.slow.stream.send(b"x" * 1000)
-        self.held = self.slow.stream._outflow.held
+        self.held = outflow.held
         self.fast = [HybiPeer().open() for _ in range(2)]
 
     def send(self, **options: Any) -> int:

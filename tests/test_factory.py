@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
 
-from hunchensocket_tx import InvalidSetting, Settings, WebSocketFactory, WebSocketResource, websocket_handlers
+from hunchensocket_tx import (
+    InvalidSetting,
+    Settings,
+    WebSocketFactory,
+    WebSocketResource,
+    speedups,
+    websocket_handlers,
+)
 from tests.harness import echo, silent, turns_until
 from tests.support import RawClient, connect, frame_76, open_76, request_76, serve
 
@@ -41,6 +49,16 @@ class FactoryTests(TestCase):
 
     async def test_it_is_a_site(self) -> None:
         self.assertIsInstance(WebSocketFactory(echo), Site)
+
+    def test_it_says_at_debug_level_what_is_in_use(self) -> None:
+        for lane, word in ((True, "on"), (False, "off")):
+            factory = WebSocketFactory(echo, fast_lane=lane)
+            with capturedLogs() as events:
+                factory.doStart()
+            factory.doStop()
+            (event,) = [event for event in events if "codecs" in event]
+            self.assertEqual(event["log_level"], LogLevel.debug)
+            self.assertEqual((event["codecs"], event["lane"]), (speedups.in_use, word))
 
     async def test_its_dispatchers_are_asked_on_all_paths(self) -> None:
         paths: list[bytes] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,19 @@ from hunchensocket_tx.wire.events import Closed, Event, Opened, Piece, Pong, Rep
 END = ConnectionClosed(1006, "", False)
 
 
+class OpenIntake(Intake):
+    """An intake whose owner is a test.
+
+    :param handle: takes events that are no messages.
+    :param rested: called when there is nothing to do.
+    """
+
+    def __init__(self, handle: Callable[[Any], Deferred[None] | None], rested: Callable[[], None]) -> None:
+        super().__init__()
+        self._handle_event = handle  # type: ignore[method-assign,assignment]
+        self._rested = rested  # type: ignore[method-assign]
+
+
 class IntakeTestCase(SynchronousTestCase):
     """Gives each test an intake, and writes down what it does."""
 
@@ -22,8 +36,8 @@ class IntakeTestCase(SynchronousTestCase):
         self.told: list[Any] = []
         """Messages and other events, in the order in which they were handled."""
         self.rests = 0
-        self.intake = Intake(self.take, self.rest)
-        self.intake.deliver = self.take
+        self.intake = OpenIntake(self.take, self.rest)
+        self.intake._deliver = self.take
         self.pending: Deferred[None] | None = None
         """What the handlers return."""
 
@@ -40,17 +54,17 @@ class OrderTest(IntakeTestCase):
 
     def test_messages_and_other_events_keep_their_order(self) -> None:
         events: list[Event] = [Opened(), "a", Reply(b"x"), b"b", Pong(b""), Closed()]
-        self.intake.add(events)
+        self.intake._take_in(list(events))
         self.assertEqual(self.told, events)
 
     def test_it_rests_when_there_is_nothing_to_do(self) -> None:
-        self.intake.add(["a", "b"])
+        self.intake._take_in(["a", "b"])
         self.assertEqual(self.rests, 1)
-        self.assertTrue(self.intake.is_done)
+        self.assertTrue(self.intake._is_idle)
 
     def test_without_a_handler_messages_are_dropped(self) -> None:
-        intake = Intake(self.take, self.rest)
-        intake.add(["a", Pong(b"")])
+        intake = OpenIntake(self.take, self.rest)
+        intake._take_in(["a", Pong(b"")])
         self.assertEqual(self.told, [Pong(b"")])
 
     def test_it_waits_for_who_is_not_done(self) -> None:
@@ -58,15 +72,15 @@ class OrderTest(IntakeTestCase):
             with self.subTest(first=first):
                 self.setUp()
                 done = self.pending = Deferred()
-                self.intake.add([first, "b"])
-                self.intake.add(["c"])
+                self.intake._take_in([first, "b"])
+                self.intake._take_in(["c"])
                 self.assertEqual(self.told, [first])
-                self.assertTrue(self.intake.busy)
-                self.assertFalse(self.intake.is_done)
+                self.assertTrue(self.intake._busy)
+                self.assertFalse(self.intake._is_idle)
                 self.pending = None
                 done.callback(None)
                 self.assertEqual(self.told, [first, "b", "c"])
-                self.assertFalse(self.intake.busy)
+                self.assertFalse(self.intake._busy)
 
     def test_a_handler_that_adds_events_is_not_entered_again(self) -> None:
         depth: list[str] = []
@@ -75,11 +89,11 @@ class OrderTest(IntakeTestCase):
             self.assertEqual(depth, [], f"{message} is handled within another")
             depth.append(message)
             if message == "a":
-                self.intake.add(["c"])
+                self.intake._take_in(["c"])
             self.told.append(depth.pop())
 
-        self.intake.deliver = deliver
-        self.intake.add(["a", "b"])
+        self.intake._deliver = deliver
+        self.intake._take_in(["a", "b"])
         self.assertEqual(self.told, ["a", "b", "c"])
 
     def test_many_handlers_that_are_done_at_once_do_not_pile_up(self) -> None:
@@ -93,13 +107,13 @@ class OrderTest(IntakeTestCase):
             finished.callback(None)
             return finished
 
-        self.intake.deliver = deliver
-        self.intake.add(["x"] * count)
+        self.intake._deliver = deliver
+        self.intake._take_in(["x"] * count)
         self.assertEqual(len(self.told), count)
 
     def test_an_error_that_a_handler_lets_pass_is_logged_and_the_next_event_handled(self) -> None:
         done = self.pending = Deferred()
-        self.intake.add(["a", "b"])
+        self.intake._take_in(["a", "b"])
         self.pending = None
         done.errback(ZeroDivisionError())
         self.assertEqual(self.told, ["a", "b"])
@@ -107,50 +121,50 @@ class OrderTest(IntakeTestCase):
 
     def test_what_is_cleared_is_not_handled(self) -> None:
         done = self.pending = Deferred()
-        self.intake.add(["a", "b", Pong(b"")])
-        self.intake.clear()
+        self.intake._take_in(["a", "b", Pong(b"")])
+        self.intake._drop_events()
         done.callback(None)
         self.assertEqual(self.told, ["a"])
-        self.assertTrue(self.intake.is_done)
+        self.assertTrue(self.intake._is_idle)
 
 
 class HoldingTest(IntakeTestCase):
     """Messages wait while the application or the sending side wants none."""
 
     def test_messages_and_pieces_wait(self) -> None:
-        for flag in ("paused", "blocked"):
+        for flag in ("_paused", "_blocked"):
             for message in ("text", b"binary", Piece("text", True)):
                 with self.subTest(flag=flag, message=message):
                     self.setUp()
                     setattr(self.intake, flag, True)
-                    self.intake.add([message])
+                    self.intake._take_in([message])
                     self.assertEqual(self.told, [])
                     setattr(self.intake, flag, False)
-                    self.intake.run()
+                    self.intake._go_on()
                     self.assertEqual(len(self.told), 1)
 
     def test_what_the_protocol_asks_for_does_not_wait(self) -> None:
-        self.intake.paused = self.intake.blocked = True
+        self.intake._paused = self.intake._blocked = True
         events: list[Event] = [Reply(b"pong"), Pong(b""), Closed()]
-        self.intake.add(events)
+        self.intake._take_in(list(events))
         self.assertEqual(self.told, events)
 
     def test_what_is_behind_a_message_that_waits_keeps_its_place(self) -> None:
-        self.intake.paused = True
-        self.intake.add(["a", Closed()])
+        self.intake._paused = True
+        self.intake._take_in(["a", Closed()])
         self.assertEqual(self.told, [])
-        self.assertFalse(self.intake.is_done)
-        self.intake.paused = False
-        self.intake.run()
+        self.assertFalse(self.intake._is_idle)
+        self.intake._paused = False
+        self.intake._go_on()
         self.assertEqual(self.told, ["a", Closed()])
 
     def test_a_handler_may_pause_in_the_midst(self) -> None:
         def deliver(message: str) -> None:
             self.told.append(message)
-            self.intake.paused = True
+            self.intake._paused = True
 
-        self.intake.deliver = deliver
-        self.intake.add(["a", "b"])
+        self.intake._deliver = deliver
+        self.intake._take_in(["a", "b"])
         self.assertEqual(self.told, ["a"])
 
 
@@ -159,31 +173,31 @@ class EndTest(IntakeTestCase):
 
     def test_it_is_found_with_our_answer_which_is_not_sent_twice(self) -> None:
         done = self.pending = Deferred()
-        self.intake.add(["a", "b", Reply(b"close"), Closed(1000, "bye")])
-        self.assertEqual(self.intake.take_end(), (Closed(1000, "bye"), Reply(b"close")))
+        self.intake._take_in(["a", "b", Reply(b"close"), Closed(1000, "bye")])
+        self.assertEqual(self.intake._take_end(), (Closed(1000, "bye"), Reply(b"close")))
         self.pending = None
         done.callback(None)
         self.assertEqual(self.told, ["a", "b", Closed(1000, "bye")])
 
     def test_it_may_need_no_answer(self) -> None:
         self.pending = Deferred()
-        self.intake.add(["a", "b", Closed()])
-        self.assertEqual(self.intake.take_end(), (Closed(), None))
+        self.intake._take_in(["a", "b", Closed()])
+        self.assertEqual(self.intake._take_end(), (Closed(), None))
 
     def test_it_is_not_found_where_there_is_none(self) -> None:
         self.pending = Deferred()
         waiting: tuple[list[Event], ...] = ([], ["a"], ["b", Reply(b"pong")])
         for events in waiting:
-            self.intake.add(events)
-            self.assertEqual(self.intake.take_end(), (None, None))
+            self.intake._take_in(events)
+            self.assertEqual(self.intake._take_end(), (None, None))
 
     def test_who_waits_for_messages_is_told(self) -> None:
         waiting = self.intake.inbox.get()
-        self.intake.end(END)
+        self.intake._end_intake(END)
         self.failureResultOf(waiting, ConnectionClosed)
 
     def test_an_inbox_that_is_made_later_tells_it_as_well(self) -> None:
-        self.intake.end(END)
+        self.intake._end_intake(END)
         self.failureResultOf(self.intake.inbox.get(), ConnectionClosed)
 
 
@@ -196,24 +210,24 @@ class PieceTest(IntakeTestCase):
 
     def test_the_handler_gets_the_message_with_its_first_piece(self) -> None:
         self.pending = Deferred()
-        self.intake.add([Piece("a", False)])
+        self.intake._take_in([Piece("a", False)])
         [incoming] = self.told
         self.assertIsInstance(incoming, IncomingMessage)
         self.assertEqual(self.successResultOf(self.next_of(incoming)), "a")
 
     def test_the_next_piece_waits_until_it_is_asked_for(self) -> None:
         self.pending = Deferred()
-        self.intake.add([Piece("a", False), Piece("b", False), Pong(b"")])
+        self.intake._take_in([Piece("a", False), Piece("b", False), Pong(b"")])
         [incoming] = self.told
         self.successResultOf(self.next_of(incoming))
-        self.assertTrue(self.intake.busy)
+        self.assertTrue(self.intake._busy)
         self.assertEqual(self.successResultOf(self.next_of(incoming)), "b")
         self.assertNoResult(self.next_of(incoming))
         self.assertEqual(self.told, [incoming, Pong(b"")])
 
     def test_it_ends_with_the_last_piece(self) -> None:
         self.pending = Deferred()
-        self.intake.add([Piece("a", False), Piece("b", True)])
+        self.intake._take_in([Piece("a", False), Piece("b", True)])
         incoming = self.told[0]
         for expected in "ab":
             self.assertEqual(self.successResultOf(self.next_of(incoming)), expected)
@@ -221,7 +235,7 @@ class PieceTest(IntakeTestCase):
 
     def test_the_next_message_waits_for_the_handler(self) -> None:
         done = self.pending = Deferred()
-        self.intake.add([Piece("a", True), Piece("b", True)])
+        self.intake._take_in([Piece("a", True), Piece("b", True)])
         incoming = self.told[0]
         self.successResultOf(self.next_of(incoming))
         self.failureResultOf(self.next_of(incoming), StopAsyncIteration)
@@ -231,22 +245,22 @@ class PieceTest(IntakeTestCase):
 
     def test_what_the_handler_leaves_is_dropped_when_it_is_done(self) -> None:
         done = self.pending = Deferred()
-        self.intake.add([Piece("a", False), Piece("b", False), Piece("c", True), Piece("next", True)])
+        self.intake._take_in([Piece("a", False), Piece("b", False), Piece("c", True), Piece("next", True)])
         self.assertEqual(len(self.told), 1)
         done.callback(None)
         self.assertEqual(len(self.told), 2)
 
     def test_a_handler_that_is_done_at_once_leaves_everything(self) -> None:
         # It returned no Deferred to wait for: whoever would take the pieces?
-        self.intake.add([Piece("a", False), Piece("b", True), Piece("next", True), Pong(b"")])
+        self.intake._take_in([Piece("a", False), Piece("b", True), Piece("next", True), Pong(b"")])
         self.assertEqual(len(self.told), 3)
-        self.assertTrue(self.intake.is_done)
+        self.assertTrue(self.intake._is_idle)
 
     def test_who_waits_for_the_rest_is_told_that_it_will_not_come(self) -> None:
         self.pending = Deferred()
-        self.intake.add([Piece("a", False)])
+        self.intake._take_in([Piece("a", False)])
         [incoming] = self.told
         self.successResultOf(self.next_of(incoming))
         rest = self.next_of(incoming)
-        self.intake.end(END)
+        self.intake._end_intake(END)
         self.assertIs(self.failureResultOf(rest, ConnectionClosed).value, END)

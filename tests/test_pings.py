@@ -108,9 +108,6 @@ class CloseTest(PingsTestCase):
         self.pings.close(END)
         self.failureResultOf(answered, ConnectionClosed)
 
-    def test_a_ping_on_a_closed_stream_fails(self) -> None:
-        self.assertIs(self.failureResultOf(self.pings.refuse(END), ConnectionClosed).value, END)
-
     def test_who_fails_may_give_others_up(self) -> None:
         (_, first), (_, second), (_, third) = (self.pings.prepare() for _ in range(3))
         first.addErrback(lambda _: second.cancel())

@@ -13,10 +13,12 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.trial.unittest import TestCase
-from twisted.web.http import HTTPChannel, Request
-from twisted.web.server import Site
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request, Site
 
 from hunchensocket_tx import WebSocketResource, WebSocketStream
+from hunchensocket_tx.lane_transport import LaneTransport
+from hunchensocket_tx.write_through import ThroughTransport
 from tests.harness import answered_76, complete_76, echo, serve_tls, tls_agreed, turns, turns_until
 from tests.stream_support import PushRecorder
 from tests.support import KEY3, RawClient, connect, frame_76, request_76, serve
@@ -163,13 +165,22 @@ class Transports:
             self.assertEqual(client.data, frames)
             await self.check_echo(client)
 
-        async def test_the_reactor_calls_the_stream_itself(self) -> None:
+        async def test_nothing_of_twisted_web_is_between_the_reactor_and_the_stream(self) -> None:
             streams: list[WebSocketStream] = []
-            client = await self.connect_to(lambda request: lambda stream, mutex: streams.append(stream))
+            seen: list[Any] = []
+
+            def dispatcher(request: Request) -> Any:
+                seen.append(request.transport)
+                return lambda stream, mutex: streams.append(stream)
+
+            client = await self.connect_to(dispatcher)
             await complete_76(client, self.request())
-            assert streams[0].request is not None
-            transport: Any = streams[0].request.transport
+            (transport,) = seen
             reader = transport.wrappedProtocol if isinstance(transport, ProtocolWrapper) else transport.protocol
+            if isinstance(transport.connectionLost.__self__, LaneTransport):  # where it was moved to
+                reader = transport.connectionLost.__self__
+            if isinstance(reader, (LaneTransport, ThroughTransport)):
+                reader = reader.protocol
             self.assertIs(reader, streams[0])
 
         async def test_backpressure_reaches_the_stream_s_producer_and_not_the_channel(self) -> None:

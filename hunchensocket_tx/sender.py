@@ -1,0 +1,111 @@
+"""The sending side of a connection: from encoded bytes to its transport, past what the transport does not take."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from hunchensocket_tx.errors import ConnectionClosed
+from hunchensocket_tx.intake import Intake
+from hunchensocket_tx.outflow import Outflow
+from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.vigil import Vigil
+from hunchensocket_tx.wire.events import Codec
+
+__all__ = ["Sender", "State"]
+
+SMALL = 8192
+"""Bytes that are not worth more than to be written, as they are joined with others."""
+
+
+class State(Enum):
+    """The life of a connection, in order."""
+
+    CONNECTING = "the opening handshake is not complete"
+    OPEN = "messages may be sent"
+    CLOSING = "the closing handshake has begun"
+    CLOSED = "the transport is gone"
+
+
+class Sender(Intake):
+    """What a connection sends with. Connections inherit from it.
+
+    :ivar bytes_sent: how many, behind the head of the opening handshake.
+    """
+
+    __slots__ = ("_clock", "_codec", "_outflow", "_settings", "_state", "_transport", "_vigil", "bytes_sent")
+
+    _vigil: Vigil
+
+    def __init__(self, codec: Codec, settings: Settings, clock: IReactorTime) -> None:
+        super().__init__()
+        self.bytes_sent = 0
+        self._codec = codec
+        self._settings = settings
+        self._clock = clock
+        self._state = State.CONNECTING
+        self._transport: Any = None
+        self._outflow: Outflow | None = None  # while all goes at once, a transport of ours needs none
+
+    def _write(self, data: bytes) -> None:
+        self.bytes_sent += len(data)
+        outflow = self._outflow
+        if outflow is not None and outflow.full:
+            outflow.write(data)
+            return
+        if self._vigil.minds_sending:
+            self._vigil.last_sent = self._clock.seconds()
+        if len(data) <= SMALL:
+            self._transport.write(data)
+        else:
+            (outflow or self._control_outflow()).write(data)
+
+    def _write_large(self, head: bytes, data: bytes | memoryview) -> None:
+        self.bytes_sent += len(head) + len(data)
+        if self._vigil.minds_sending:
+            self._vigil.last_sent = self._clock.seconds()
+        self._control_outflow().write(data, head)
+
+    def _control_outflow(self) -> Outflow:
+        """Learn from the transport from now on when it is full, and keep what it does not take."""
+        outflow = self._outflow
+        if outflow is None:
+            outflow = self._outflow = Outflow(
+                self._transport,
+                self._clock,
+                self._settings.send_timeout,
+                self._outflow_changed,
+                self._outflow_stuck,
+            )
+        return outflow
+
+    def sending_stalled(self) -> None:
+        """Take notice that the transport is full, on the lane."""
+        outflow = self._control_outflow()
+        outflow.pauseProducing()
+        if self._state in (State.CLOSING, State.CLOSED):
+            outflow.close(self._connection_closed())
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether the transport takes no more for now."""
+        return self._outflow is not None and self._outflow.full
+
+    @property
+    def _is_released(self) -> bool:
+        """Whether, in the end, the transport has got everything."""
+        return self._outflow is None or self._outflow.released
+
+    def _outflow_changed(self) -> None:
+        """Take notice that the transport is full, or that something has left it."""
+        raise NotImplementedError
+
+    def _outflow_stuck(self) -> None:
+        """Take notice that it has been full for too long."""
+        raise NotImplementedError
+
+    def _connection_closed(self) -> ConnectionClosed:
+        """Return what those are told who wait for something of a closed connection."""
+        raise NotImplementedError
