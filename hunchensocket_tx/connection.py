@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IReactorTime, ITransport
@@ -15,7 +15,7 @@ from zope.interface import implementer
 from hunchensocket_tx.errors import ConnectionClosed
 from hunchensocket_tx.intake import ignore
 from hunchensocket_tx.pings import Pings
-from hunchensocket_tx.sender import Sender, State
+from hunchensocket_tx.sender import Owner, Sender, State
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.takeover import half_close
 from hunchensocket_tx.vigil import Vigil
@@ -42,13 +42,6 @@ def _size(event: Event) -> int:
     """Return the bytes that an event takes, about."""
     data = event.data if isinstance(event, (Piece, Reply)) else event
     return len(data) if isinstance(data, (str, bytes)) else 0
-
-
-class Owner(Protocol):
-    """Who has made a connection what it is."""
-
-    def stream_ended(self, stream: Any, end: CloseReason) -> None:
-        """Take notice that one of its connections is gone."""
 
 
 @implementer(IProtocol, IHalfCloseableProtocol)
@@ -108,7 +101,8 @@ class Connection(Sender):
         if not hasattr(transport, "offer"):  # Twisted's tell a producer only, and forget who they are in the end
             self._control_outflow()
             self._host = transport.getHost()
-        self._vigil.wait(self._settings.handshake_timeout, self._handshake_timed_out)
+        if not self._codec.opens_at_once:
+            self._vigil.wait(self._settings.handshake_timeout, self._handshake_timed_out)
 
     def connectionMade(self) -> None:
         """Nothing more (IProtocol)."""
@@ -188,7 +182,7 @@ class Connection(Sender):
         self._input_ended = True
         self._calm = False
         self._vigil.end()
-        self._let_go(self._connection_closed())
+        self._let_go()
         if self._outflow is not None:
             self._outflow.end()
         self._paused = self._blocked = False
@@ -200,8 +194,6 @@ class Connection(Sender):
         for waiter in waiters or ():
             if not waiter.called:  # another one may have cancelled it
                 waiter.callback(self._end)
-
-    # Sending
 
     def _outflow_changed(self) -> None:
         """Handle no messages, which might be answered, until what was sent is on its way."""
@@ -295,7 +287,8 @@ class Connection(Sender):
             if self._state is State.OPEN:
                 self._write(self._codec.close(1000, ""))
             self._drop(CloseReason(1006, "the peer ended TCP without a closing handshake", False))
-        self._end_intake(self._connection_closed())
+        if self._no_more is None:
+            self._end_intake(self._connection_closed())
 
     # Ending
 
@@ -304,7 +297,7 @@ class Connection(Sender):
         if self._state is not State.CLOSED:
             self._state = State.CLOSING
             self._drop_events()
-            self._let_go(self._connection_closed())
+            self._let_go()
             self._transport.abortConnection()
 
     def _start_closing(self, code: int, reason: str) -> None:
@@ -338,9 +331,10 @@ class Connection(Sender):
             return
         self._state = State.CLOSING
         self._end = self._end or end
-        self._let_go(self._connection_closed())
-        self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)
-        self._leaving = True
+        self._let_go()
+        if not self._leaving:
+            self._vigil.wait(self._settings.closing_timeout, self._closing_timed_out)
+            self._leaving = True
         if self._is_released:
             self._leave()
 
@@ -354,12 +348,12 @@ class Connection(Sender):
         """Wait no longer: let the kernel send what it has if it has got all, else drop the connection."""
         self._transport.loseConnection() if self._all_sent else self.abort()
 
-    def _let_go(self, error: ConnectionClosed) -> None:
+    def _let_go(self, error: ConnectionClosed | None = None) -> None:
         """Tell those who wait for something of this connection that it will not come."""
         if self._outflow is not None:
-            self._outflow.close(error)
+            self._outflow.close(error or self._connection_closed())
         if self._pings is not None:
-            self._pings.close(error)
+            self._pings.close(error or self._connection_closed())
 
     def _forget_waiter(self, waiter: Deferred[CloseReason]) -> None:
         if self._closed_waiters is not None and waiter in self._closed_waiters:

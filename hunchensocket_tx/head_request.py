@@ -62,6 +62,8 @@ class HeadRequest(Request):
         if not self.is_untouched:
             return super().getHeader(key)
         name = key.encode("latin-1") if isinstance(key, str) else key
+        if b"\n" + name.lower() + b":" not in self.head.lower():
+            return None
         found = re.findall(rb"(?i)\n" + re.escape(name) + rb":([^\r]*)", self.head)
         value: bytes | None = found[-1].strip(b" \t") if found else None
         return value.decode("utf-8") if value is not None and isinstance(key, str) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -12,9 +12,9 @@ from hunchensocket_tx.intake import Intake
 from hunchensocket_tx.outflow import Outflow
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.vigil import Vigil
-from hunchensocket_tx.wire.events import Codec
+from hunchensocket_tx.wire.events import CloseReason, Codec
 
-__all__ = ["Sender", "State"]
+__all__ = ["Owner", "Sender", "State"]
 
 SMALL = 8192
 """Bytes that are not worth more than to be written, as they are joined with others."""
@@ -27,6 +27,13 @@ class State(Enum):
     OPEN = "messages may be sent"
     CLOSING = "the closing handshake has begun"
     CLOSED = "the transport is gone"
+
+
+class Owner(Protocol):
+    """Who has made a connection what it is."""
+
+    def stream_ended(self, stream: Any, end: CloseReason) -> None:
+        """Take notice that one of its connections is gone."""
 
 
 class Sender(Intake):

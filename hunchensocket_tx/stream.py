@@ -114,7 +114,11 @@ class WebSocketStream(Connection):
         """
         outflow = self._outflow
         if self._state is OPEN and self._postponed is None and (outflow is None or not outflow.full):
-            if type(message) in (str, bytes) and len(message) > LARGE:
+            try:
+                large = len(message) > LARGE
+            except TypeError:  # it is no message at all, as the codec is going to say
+                large = False
+            if large:
                 self._send_large(message, compress)
             else:
                 self._write(self._codec.encode(message, compress=compress))

@@ -105,6 +105,9 @@ class Codec(Protocol):
     version: int
     """76 or 75; the number in ``Sec-WebSocket-Version`` for later versions."""
 
+    opens_at_once: bool
+    """Whether nothing of the opening handshake is to come any more."""
+
     has_closing_handshake: bool
     """Whether the peer will answer what :meth:`close` returns; if not, dropping TCP is all there is."""
 

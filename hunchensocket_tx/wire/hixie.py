@@ -59,6 +59,7 @@ class HixieCodec:
     :param expected_response: client, version 76: the 16 bytes that the server has to send first.
     """
 
+    opens_at_once = False
     has_control_frames = False
     has_more = False
 

@@ -48,6 +48,7 @@ class HybiCodec:
     :ivar control_budget: how many control frames may still come; the owner, who has a clock, refills it.
     """
 
+    opens_at_once = True
     has_closing_handshake = True
     has_control_frames = True
 
