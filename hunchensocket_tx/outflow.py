@@ -69,7 +69,7 @@ class Outflow:
         self._offer = getattr(transport, "offer", None)  # ours tell at once what they did not take
         self._clock = clock
         self._timeout = timeout
-        self._changed = changed
+        self._changed = _nothing  # who makes this looks itself whether it is full
         self._stuck = stuck
         self._timer: IDelayedCall | None = None
         self._blocked = False  # the transport wants no more
@@ -82,6 +82,7 @@ class Outflow:
         self._producer: Any = None  # a push producer; who registers it need not declare the interface
         self._waiting: list[Deferred[None]] = []
         transport.registerProducer(self, True)
+        self._changed = changed
 
     @property
     def released(self) -> bool:
@@ -98,26 +99,25 @@ class Outflow:
 
         :param head: what goes before them, apart so that the rest need not be copied.
         """
-        if self.full or self._offer is None:
-            data = b"".join((head, data))
-        elif self._closed is None:
-            self._keep(self._offer(data, head))
-            self._begun = bool(self._held)
+        if self._offer is not None and self._closed is None and not self.full:
+            rest = self._offer(data, head)
+            if rest is not None:  # first of all, as those who were told that this is full may have sent more
+                self._held.appendleft(rest)
+                self._held_size += len(rest)
+                self._begun = True
             return
+        if head:
+            data = b"".join((head, data))
         if self._closed is not None and not self._held:
             self._transport.write(data)
             return
         if not self.full and len(data) <= PORTION:
             self._transport.write(data)
             return
-        self._keep(data)
+        self._held.append(data)
+        self._held_size += len(data)
         if not self.full:
             self._hand_over()
-
-    def _keep(self, data: bytes | memoryview | None) -> None:
-        if data is not None:
-            self._held.append(data)
-            self._held_size += len(data)
 
     def drained(self) -> Deferred[None]:
         """Return a Deferred that fires when the buffer is low, now if it is. It fails if the stream closes."""

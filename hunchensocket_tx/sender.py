@@ -86,10 +86,12 @@ class Sender(Intake):
                 self._outflow_changed,
                 self._outflow_stuck,
             )
+            if outflow.full:
+                self._outflow_changed()
         return outflow
 
     def sending_stalled(self) -> None:
-        """Take notice that the transport is full, on the lane."""
+        """Take notice that the transport, one of ours, is full."""
         outflow = self._control_outflow()
         outflow.pauseProducing()
         if self._state in (State.CLOSING, State.CLOSED):

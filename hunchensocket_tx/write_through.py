@@ -10,6 +10,7 @@ Public interfaces only: ``getHandle`` is the socket, and a pull producer is aske
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -17,6 +18,8 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IProtocol,
     IPullProducer,
+    IPushProducer,
+    ISystemHandle,
     ITCPTransport,
 )
 from twisted.internet.protocol import connectionDone
@@ -27,10 +30,10 @@ from zope.interface import implementer
 __all__ = ["ThroughTransport", "write_through"]
 
 PORTION = 65536
-"""Bytes to leave to the transport at a time, so that its progress can be seen."""
+"""Bytes to leave to the transport at a time, so that its progress can be seen; likewise to keep during a read."""
 
 
-@implementer(ITCPTransport, IConsumer, IProtocol, IHalfCloseableProtocol)
+@implementer(ITCPTransport, ISystemHandle, IConsumer, IPushProducer, IProtocol, IHalfCloseableProtocol)
 class ThroughTransport:
     """Stands between a transport of Twisted's, which has nothing left to send, and its protocol.
 
@@ -43,9 +46,12 @@ class ThroughTransport:
         self._transport: Any = transport
         self._send = transport.getHandle().send
         self._corked: list[bytes] | None = None  # what was written while the protocol takes what arrived
+        self._corked_size = 0
         self._left = 0  # bytes that are with the transport, at most
         self._blocked = False
         self._producer: Any = None
+        self._leave: Callable[[], None] | None = None  # to be called once all is sent, if that is wanted
+        self._write_ended = self._closed = False
         self._host = transport.getHost()
         transport.registerProducer(_Emptied(self), False)
         transport.protocol = self
@@ -62,9 +68,7 @@ class ThroughTransport:
         try:
             self.protocol.dataReceived(data)
         finally:
-            corked, self._corked = self._corked, None
-            if corked:
-                self._leave(self._send_now(corked[0] if len(corked) == 1 else b"".join(corked)))
+            self._uncork(None)
 
     def readConnectionLost(self) -> None:
         """Tell the protocol (IHalfCloseableProtocol)."""
@@ -75,13 +79,17 @@ class ThroughTransport:
 
     def writeConnectionLost(self) -> None:
         """Likewise (IHalfCloseableProtocol)."""
+        self._write_ended = True
         if IHalfCloseableProtocol.providedBy(self.protocol):
             self.protocol.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the producer and the protocol, and let go of both (IProtocol)."""
-        self.unregisterProducer()
+        self._closed = self._write_ended = True
+        producer, self._producer = self._producer, None
         protocol, self.protocol = self.protocol, None
+        if producer is not None:
+            producer.stopProducing()
         protocol.connectionLost(reason)
 
     def emptied(self) -> None:
@@ -91,6 +99,9 @@ class ThroughTransport:
             self._blocked = False
             if self._producer is not None:
                 self._producer.resumeProducing()
+        if self._leave is not None and not self._blocked:
+            self._transport.unregisterProducer()
+            self._leave()
 
     def getHost(self) -> Any:
         """Return our end's address, also when the transport has forgotten it (ITransport)."""
@@ -100,10 +111,17 @@ class ThroughTransport:
 
     def write(self, data: bytes) -> None:
         """Send bytes, in order (ITransport)."""
-        if self._corked is not None:
-            self._corked.append(data)
+        if self._corked is None:
+            self._pass_on(data)
         else:
-            self._leave(data)
+            self._corked.append(data)
+            self._corked_size += len(data)
+            if self._corked_size >= PORTION:
+                self._uncork([])
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Send bytes, in order (ITransport)."""
+        self.write(b"".join(iovec))
 
     def offer(self, data: bytes | memoryview, head: bytes = b"") -> memoryview | None:
         """Send as much as the socket takes now, and leave a portion to the transport.
@@ -112,35 +130,63 @@ class ThroughTransport:
         :returns: the rest, which is the caller's to keep until its ``resumeProducing`` is called; None if there
             is none.
         """
-        before = [*(self._corked or ()), head]
-        if self._corked:
-            self._corked = []
-        if self._blocked:
-            self._leave(b"".join(before[:-1]))
-            return memoryview(b"".join((head, data)))
-        rest = memoryview(self._send_now(b"".join((*before, data))))
-        if not rest:
+        if self._write_ended:
             return None
-        self._leave(rest[:PORTION])
+        before = self._corked or []
+        if before:
+            self._corked, self._corked_size = [], 0
+        if self._blocked:
+            self._pass_on(b"".join(before))
+            return memoryview(b"".join((head, data)))
+        whole = b"".join((*before, head, data)) if before or head else data
+        rest = memoryview(self._send_now(whole))
+        self._pass_on(rest[:PORTION])
         return rest[PORTION:] if len(rest) > PORTION else None
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Attach a push producer, which is paused while the socket takes no more (IConsumer)."""
-        self._producer = producer
+        """Attach a push producer, which is paused while the socket takes no more (IConsumer).
+
+        :raises RuntimeError: if there is one already, or this one is a pull producer, which nobody needs here.
+        """
+        if self._producer is not None or not streaming:
+            raise RuntimeError(f"{producer!r} cannot be registered with {self!r}")
+        if self._closed:
+            producer.stopProducing()
+        else:
+            self._producer = producer
+            if self._blocked:
+                producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
         """Detach it (IConsumer)."""
         self._producer = None
 
+    def stopProducing(self) -> None:
+        """Close (IPushProducer)."""
+        self.loseConnection()
+
     def loseConnection(self) -> None:
         """Close when all is sent (ITransport)."""
-        self._transport.unregisterProducer()  # else the transport would wait for it
-        self._transport.loseConnection()
+        self._leave_by(self._transport.loseConnection)
 
     def loseWriteConnection(self) -> None:
         """Close our side when all is sent (ITCPTransport)."""
-        self._transport.unregisterProducer()
-        self._transport.loseWriteConnection()
+        self._leave_by(self._transport.loseWriteConnection)
+
+    def abortConnection(self) -> None:
+        """Drop the connection, with what is not sent yet (ITCPTransport)."""
+        self._write_ended = True
+        self._transport.abortConnection()
+
+    def _leave_by(self, leave: Callable[[], None]) -> None:
+        self._leave = leave
+        leave()  # the transport asks for more first, as it knows of a producer
+
+    def _uncork(self, corked: list[bytes] | None) -> None:
+        """Send what was written meanwhile."""
+        written, self._corked, self._corked_size = self._corked, corked, 0
+        if written and not self._write_ended:
+            self._pass_on(self._send_now(written[0] if len(written) == 1 else b"".join(written)))
 
     def _send_now(self, data: bytes | memoryview) -> bytes | memoryview:
         """Return what the socket does not take; if something is wrong with it, the transport finds out itself."""
@@ -148,13 +194,16 @@ class ThroughTransport:
             return data
         try:
             sent = self._send(data)
+        except (BlockingIOError, InterruptedError):
+            return data
         except OSError:
-            sent = 0
-        return data[sent:] if sent else data
+            self._transport.pauseProducing()  # to read, it would find an end that is none
+            return data
+        return memoryview(data)[sent:]
 
-    def _leave(self, data: bytes | memoryview) -> None:
+    def _pass_on(self, data: bytes | memoryview) -> None:
         """Leave bytes to the transport."""
-        if not data:
+        if not data or self._write_ended:
             return
         self._left += len(data)
         self._transport.write(bytes(data))

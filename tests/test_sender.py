@@ -6,17 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
+from hunchensocket_tx.outflow import Outflow
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.wire.frames import FIN, PING
 from tests.harness import turns, turns_until
-from tests.hybi_stream_support import CONTEXT, Sent, binary, close, masked, pong, read_frames, read_messages, text
-from tests.lane_support import OnLane, patterned
-from tests.sender_support import StreamCase, Through, as_received, mixed_messages
-from tests.stream_support import PushRecorder
+from tests.hybi_stream_support import CONTEXT, Sent, binary, close, masked, pong, read_messages, text
+from tests.lane_support import OnLane, Oops, patterned
+from tests.sender_support import MEBIBYTE, StreamCase, Through, as_received, mixed_messages
+from tests.stream_support import MemoryTransport, PushRecorder
 from tests.support import frame_76
 
-MEBIBYTE = 1 << 20
 END = text("the end")
 
 
@@ -78,7 +80,7 @@ class OrderTest(StreamCase):
 
     async def test_a_bytearray_that_is_changed_afterwards_is_sent_as_it_was(self) -> None:
         await self.opened()
-        data = bytearray(patterned(MEBIBYTE))
+        data: Any = bytearray(patterned(MEBIBYTE))
         self.stream.send(data)
         before = bytes(data)
         data[:] = bytes(MEBIBYTE)
@@ -114,8 +116,8 @@ class OrderTest(StreamCase):
         def handshake(stream: WebSocketStream, mutex: DeferredLock) -> Any:
             async def message(_: str) -> None:
                 async with stream.message() as outgoing:
-                    for _ in range(10):
-                        await outgoing.write(patterned(300_000))
+                    for part in range(10):
+                        await outgoing.write(bytes([part]) + patterned(300_000))
                 stream.send("the end")
 
             return message
@@ -125,7 +127,10 @@ class OrderTest(StreamCase):
         await turns_until(lambda: peer.has_ended(1000) or bool(peer.data))
         self.stream.send("between")
         frames = await self.frames(END)
-        self.assertEqual(read_messages(frames), [patterned(300_000) * 10, "between", "the end"])
+        self.assertEqual(
+            read_messages(frames),
+            [b"".join(bytes([part]) + patterned(300_000) for part in range(10)), "between", "the end"],
+        )
 
 
 class OrderOnLaneTest(OnLane, OrderTest):
@@ -136,11 +141,26 @@ class OrderThroughTest(Through, OrderTest):
     """The same with write-through."""
 
 
+class Answerer:
+    """A handshake handler that answers each message with a multiple of it."""
+
+    def __init__(self, factor: int) -> None:
+        self._factor = factor
+        self.handled = 0
+
+    def __call__(self, stream: WebSocketStream, mutex: DeferredLock) -> Callable[[str], None]:
+        def message(text: str) -> None:
+            self.handled += 1
+            stream.send(text * self._factor)
+
+        return message
+
+
 class SlowPeerTest(StreamCase):
     """A peer that reads too slowly, or not at all."""
 
     async def test_one_that_gets_too_much_is_told_so_at_the_end_of_a_message(self) -> None:
-        for size, deflate in ((100, None), (100_000, None), (3 * MEBIBYTE, None), (100_000, CONTEXT)):
+        for size, deflate in ((4000, None), (100_000, None), (3 * MEBIBYTE, None), (100_000, CONTEXT)):
             for head in (None, "a small one first"):
                 await self.opened(deflate=deflate, max_send_buffer=MEBIBYTE)
                 sent: list[Any] = [head] if head is not None and self.stream.send(head) else []
@@ -211,45 +231,22 @@ class SlowPeerTest(StreamCase):
         self.assertEqual(await self.frames(END), [binary(patterned(3 * MEBIBYTE)), END])
 
     async def test_its_messages_are_not_handled_until_it_has_read_the_answers(self) -> None:
-        handled: list[str] = []
+        for factor in (10, 100, 1000):  # small answers, middle-sized and large ones
+            answerer = Answerer(factor)
+            peer = await self.opened(answerer)
+            asked = 3_000_000 // (100 * factor)
+            peer.send(masked(text("?" * 100)) * asked)
+            await turns(20)
+            self.assertGreater(answerer.handled, 0)
+            self.assertLess(answerer.handled * factor * 100, 600_000)
+            await self.until_handled(answerer, asked)
+            self.stream.send("the end")
+            frames = await self.frames(END, MEBIBYTE)
+            self.assertEqual(frames, [text("?" * 100 * factor)] * asked + [END])
 
-        def handshake(stream: WebSocketStream, mutex: DeferredLock) -> Callable[[str], object]:
-            return lambda message: (handled.append(message), stream.send(message * 1000))
-
-        peer = await self.opened(handshake)
-        await turns()
-        question = masked(text("?" * 100))
-        asked = 0
-        for _ in range(200):
-            peer.send(question * 5)
-            asked += 5
-            await turns(2)
-        self.assertLess(len(handled), asked / 2)
-        answer = text("?" * 100_000)
-        await turns_until(lambda: peer.has_ended(1 << 20) or len(handled) == asked)
-        self.stream.send("the end")
-        frames = await self.frames(END, MEBIBYTE)
-        self.assertEqual(len(frames), asked + 1)
-        self.assertEqual(set(frames[:-1]), {answer})
-
-    async def test_its_small_answers_make_it_wait_too(self) -> None:
-        handled: list[str] = []
-
-        def handshake(stream: WebSocketStream, mutex: DeferredLock) -> Callable[[str], object]:
-            return lambda message: (handled.append(message), stream.send(message * 20))
-
-        peer = await self.opened(handshake)
-        question = masked(text("?" * 100))
-        asked = 0
-        for _ in range(50):
-            peer.send(question * 50)
-            asked += 50
-            await turns(2)
-        self.assertLess(len(handled), asked)
-        await turns_until(lambda: peer.has_ended(1 << 20) or len(handled) == asked)
-        self.stream.send("the end")
-        frames = await self.frames(END, MEBIBYTE)
-        self.assertEqual(frames, [text("?" * 2000)] * asked + [END])
+    async def until_handled(self, answerer: Answerer, count: int) -> None:
+        """Have the peer read until so many of its messages were handled."""
+        await turns_until(lambda: self.peer.has_ended(MEBIBYTE) or answerer.handled == count)
 
 
 class SlowPeerOnLaneTest(OnLane, SlowPeerTest):
@@ -260,93 +257,26 @@ class SlowPeerThroughTest(Through, SlowPeerTest):
     """The same with write-through."""
 
 
-class EndingTest(StreamCase):
-    """Much is unsent when a connection ends."""
+class Taking(MemoryTransport):
+    """A transport like ours that takes all it is offered."""
 
-    async def test_all_is_sent_before_our_close_and_it_ends_clean(self) -> None:
-        for size in (1000, 100_000, 3 * MEBIBYTE):
-            peer = await self.opened(max_send_buffer=10 * MEBIBYTE)
-            data = patterned(size)
-            count = 6 * MEBIBYTE // size
-            for _ in range(count):
-                self.assertTrue(self.stream.send(data))
-            self.stream.close(4000, "enough")
-            self.assertFalse(self.stream.send("too late"))
-            frames = await self.frames(close(4000, "enough"), MEBIBYTE)
-            self.assertEqual(frames[:-1], [binary(data)] * count)
-            self.say(close(4000))
-            await peer.until_end()
-            self.assertFalse(peer.was_reset)
-            peer.socket.close()
-            self.assertTrue((await self.stream.when_closed()).clean)
-
-    async def test_all_is_sent_before_we_answer_the_peer_s_close(self) -> None:
-        def handshake(stream: WebSocketStream, mutex: DeferredLock) -> Callable[[str], object]:
-            return lambda message: [stream.send(bytes(7000)) for _ in range(300)]
-
-        peer = await self.opened(handshake)
-        self.say(text("?"), close(4000))
-        frames = await self.frames(close(4000))
-        self.assertEqual(frames[:-1], [binary(bytes(7000))] * 300)
-        await peer.until_end()
-        self.assertFalse(peer.was_reset)
-
-    async def test_all_is_sent_to_a_peer_that_has_closed_its_side(self) -> None:
-        peer = await self.opened()
-        data = patterned(3 * MEBIBYTE)
-        self.stream.send(data)
-        peer.half_close()
-        await peer.until_end(50_000)
-        self.assertEqual(read_frames(bytes(peer.data)), [binary(data), close(1000)])
-
-    async def test_a_peer_that_takes_nothing_is_dropped_after_the_closing_timeout(self) -> None:
-        peer = await self.opened(closing_timeout=5)
-        self.stream.send(patterned(3 * MEBIBYTE))
-        self.stream.close()
-        await turns()
-        self.clock.advance(5)
-        await peer.until_end()
-        self.assertTrue(peer.was_reset)
-
-    async def test_one_that_takes_some_is_not(self) -> None:
-        peer = await self.opened(closing_timeout=5)
-        data = patterned(3 * MEBIBYTE)
-        self.stream.send(data)
-        self.stream.close()
-        while len(peer.data) < len(data):
-            await peer.until(len(peer.data) + 500_000, 50_000)
-            await turns()
-            self.clock.advance(4)
-        self.assertEqual(await self.frames(close(1000)), [binary(data), close(1000)])
-
-    async def test_aborting_drops_what_is_left(self) -> None:
-        peer = await self.opened()
-        waiting = self.stream.when_closed()
-        self.stream.send(patterned(3 * MEBIBYTE))
-        await turns()
-        self.stream.abort()
-        await peer.until_end()
-        self.assertTrue(peer.was_reset)
-        self.assertEqual((await waiting).code, 1006)
-
-    async def test_a_peer_may_reset_the_connection_meanwhile(self) -> None:
-        peer = await self.opened()
-        ended = self.stream.when_closed()
-        self.stream.send(patterned(3 * MEBIBYTE))
-        drained = self.stream.drained()
-        peer.reset()
-        self.assertEqual((await ended).code, 1006)
-        self.assertFalse(self.stream.send("too late"))
-        self.assertEqual(len(self.flushLoggedErrors()), 0)
-        drained.addErrback(lambda failure: None)
+    def offer(self, data: bytes, head: bytes = b"") -> None:
+        self.write(head + data)
 
 
-class EndingOnLaneTest(OnLane, EndingTest):
-    """The same on the lane."""
+class OutflowTest(SynchronousTestCase):
+    """What an outflow does with a head."""
 
-
-class EndingThroughTest(Through, EndingTest):
-    """The same with write-through."""
+    def test_it_goes_before_the_rest_also_when_closed(self) -> None:
+        transport = Taking()
+        outflow = Outflow(transport, Clock())
+        outflow.write(b"2", b"1")
+        outflow.pauseProducing()
+        outflow.write(b"4", b"3")
+        outflow.resumeProducing()
+        outflow.close(Oops())
+        outflow.write(b"6", b"5")
+        self.assertEqual(transport.value(), b"123456")
 
 
 class Chatty(PushRecorder):
