@@ -113,7 +113,7 @@ class Connection(Sender):
         if now >= self._control_period_end:
             self._control_period_end = now + CONTROL_PERIOD
             self._codec.control_budget = self._settings.max_control_frames
-        if self._calm:
+        if self._calm and not self._running:
             events = self._codec.receive(data)
             self._calm = not self._codec.has_more
             events.reverse()

@@ -55,7 +55,7 @@ class HeadRequest(Request):
     @property
     def is_untouched(self) -> bool:
         """Whether nobody has looked into it, let alone changed it."""
-        return "requestHeaders" not in self.__dict__
+        return LATER.isdisjoint(self.__dict__)
 
     def getHeader(self, key: Any) -> Any:
         """Return the last value of a field (IRequest)."""
@@ -77,7 +77,7 @@ class HeadRequest(Request):
         return fields
 
     def __getattr__(self, name: str) -> Any:
-        if name not in LATER or not self.is_untouched:
+        if name not in LATER or "_adapterCache" in self.__dict__:  # which only twisted.web sets
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         self._take_apart()
         return getattr(self, name)
@@ -86,10 +86,10 @@ class HeadRequest(Request):
         """Do what twisted.web does with a request when it has come."""
         before = dict(self.__dict__)
         super().__init__(self.channel)  # type: ignore[no-untyped-call]
-        self.__dict__.update(before)
         for line in self.head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
             self.requestHeaders.addRawHeader(name, value.strip(b" \t"))
         self.parseCookies()  # type: ignore[no-untyped-call]
         self.responseHeaders.setRawHeaders(b"Server", [version])
         self.responseHeaders.setRawHeaders(b"Date", [datetimeToString()])
+        self.__dict__.update(before)  # what somebody has set already counts

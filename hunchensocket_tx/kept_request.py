@@ -34,19 +34,20 @@ class KeptRequest:
     :param request: not answered yet.
     """
 
-    __slots__ = ("_head", "_prepath_size", "_request", "_secure", "_site")
+    __slots__ = ("_head", "_notifications", "_prepath_size", "_request", "_secure", "_site")
 
     def __init__(self, request: Request) -> None:
         self._request: Any = request
         self._head = b""
+        self._notifications: list[Any] | None = None
         self._prepath_size = 0
         self._secure = False
         self._site: Any = None
 
     def let_go(self) -> None:
-        """Keep the head only, unless somebody waits for the request to be finished."""
+        """Keep the head only, unless somebody waits for the request to be finished, or its class is their own."""
         request = self._request
-        if self._head or request.notifications:
+        if self._head or request.notifications or type(request) not in (Request, HeadRequest):
             return
         if isinstance(request, HeadRequest) and request.is_untouched:
             self._head = request.head
@@ -74,6 +75,7 @@ class KeptRequest:
             request = HeadRequest(self._head, channel, self._prepath_size)
             request.startedWriting = 1
             request.code = SWITCHING
+            request.notifications = self._notifications = self._notifications or []  # who waits is not forgotten
             self._request = weakref.ref(request, self._forget)
         return request
 

@@ -89,8 +89,8 @@ class Lane:
 
     def join(self, transport: LaneTransport) -> None:
         """Take a transport that wants to read."""
-        self._transports[transport.fd] = transport
         self._poller.register(transport.fd, READABLE)
+        self._transports[transport.fd] = transport
 
     def watch(self, transport: LaneTransport, old: int, new: int) -> None:
         """Watch a socket for other events than before; for none, epoll would tell of errors, again and again."""
@@ -106,8 +106,7 @@ class Lane:
         if watched:  # else a child process that was forked would keep it watched
             self._unregister(transport.fd)
         del self._transports[transport.fd]
-        if not self._transports and not self.in_batch:
-            self._end()
+        self.end_if_unused()
 
     def _unregister(self, fd: int) -> None:
         try:
@@ -136,11 +135,11 @@ class Lane:
         self.in_batch = False
         if self.due:
             self.settle_soon()
-        if not self._transports:
-            self._end()
+        self.end_if_unused()
 
-    def _end(self) -> None:
-        if not self._poller.closed:
+    def end_if_unused(self) -> None:
+        """Leave the reactor, if there is no transport, until there is one again."""
+        if not self._transports and not self.in_batch and not self._poller.closed:
             self._reactor.removeReader(self)
             self._poller.close()
             del _lanes[self._reactor]
@@ -174,7 +173,12 @@ def enter_lane(transport: Any, protocol: Any) -> LaneTransport | None:
             return None
     transport.pauseProducing()
     host = _shared(transport.getHost())
-    moved = LaneTransport(lane, transport.getHandle(), protocol, transport.getPeer(), host)
+    try:
+        moved = LaneTransport(lane, transport.getHandle(), protocol, transport.getPeer(), host)
+    except OSError:  # the system watches no more sockets for us
+        lane.end_if_unused()
+        transport.resumeProducing()
+        return None
     left: Any = transport
     left.protocol = Protocol()
     left.connectionLost = moved.lose  # if somebody has kept it and closes it: its socket must leave the lane first

@@ -28,7 +28,7 @@ READABLE, WRITABLE, BROKEN = 1, 4, 8 | 16
 """EPOLLIN, EPOLLOUT, EPOLLERR | EPOLLHUP."""
 
 PORTION = 131000
-"""Bytes to read at a time; if there is more, all other connections that are ready come first."""
+"""Bytes to read at a time (glibc keeps blocks of this size at hand); if there is more, others come first."""
 
 CORKED = 64
 """Writes to keep until the end of a batch; then they are sent, as it may be a long one."""
@@ -73,7 +73,8 @@ class LaneTransport(PlainSocket):
     :param host: our own.
 
     :ivar protocol: may be exchanged at any time. If it has a method ``sending_stalled``, that is called when the
-        kernel takes no more and no producer is registered; it may register one then, as paused.
+        kernel takes no more and no producer is registered; it may register one then, as paused. Likewise
+        ``sending_goes_on``, when the kernel has taken some of what is left, but not all.
     :ivar fd: the number of the socket's descriptor, also after it was closed.
     """
 
@@ -219,6 +220,8 @@ class LaneTransport(PlainSocket):
                 return  # nothing more can be sent
             if sent < len(self._rest):
                 self._rest = self._rest[sent:]
+                if hasattr(self.protocol, "sending_goes_on"):
+                    self.protocol.sending_goes_on()
                 return
             self._rest = None
         self._blocked = False

@@ -182,8 +182,7 @@ class Outflow:
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
         self._blocked = True
-        if self._timeout and self._timer is None and self._closed is None:
-            self._timer = self._clock.callLater(self._timeout, self._stuck)
+        self._start_timer()
         if not self.full:
             self.full = True
             if self._producer is not None:
@@ -212,6 +211,16 @@ class Outflow:
 
     def stopProducing(self) -> None:
         """The transport is gone; its protocol is told as well, and closes this."""
+
+    def goes_on(self) -> None:
+        """The transport's buffer is not empty yet, but something has left it: the time begins anew."""
+        if self._timer is not None:
+            self._stop_timer()
+            self._start_timer()
+
+    def _start_timer(self) -> None:
+        if self._timeout and self._timer is None and self._closed is None:
+            self._timer = self._clock.callLater(self._timeout, self._stuck)
 
     def _hand_over(self) -> None:
         """Give the transport what is held until it has enough."""

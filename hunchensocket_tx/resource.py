@@ -222,7 +222,7 @@ class WebSocketResource(Resource):
 
     def _fastest(self, transport: Any, stream: WebSocketStream) -> Any:
         """Return the transport to use in place of one that was taken over."""
-        if not has_sent_all(transport):
+        if not has_sent_all(transport) or transport.protocol is not stream:
             return transport
         moved = enter_lane(transport, stream) if self.settings.fast_lane else None
         return moved or write_through(transport, stream) or transport

@@ -86,16 +86,20 @@ class Sender(Intake):
                 self._outflow_changed,
                 self._outflow_stuck,
             )
+            if self._state in (State.CLOSING, State.CLOSED):
+                outflow.close(self._connection_closed())
             if outflow.full:
                 self._outflow_changed()
         return outflow
 
     def sending_stalled(self) -> None:
         """Take notice that the transport, one of ours, is full."""
-        outflow = self._control_outflow()
-        outflow.pauseProducing()
-        if self._state in (State.CLOSING, State.CLOSED):
-            outflow.close(self._connection_closed())
+        self._control_outflow().pauseProducing()
+
+    def sending_goes_on(self) -> None:
+        """Take notice that something has left a transport of the lane that is full yet: the peer takes it."""
+        self._control_outflow().goes_on()
+        self._outflow_changed()
 
     @property
     def _is_full(self) -> bool:

@@ -118,8 +118,8 @@ class Settings:
     the message, or keep it, as the application is going to ``"wait"`` on ``drained()``."""
 
     send_timeout: float = 120.0
-    """Seconds in which a peer has to take what the transport has buffered (64 KiB in Twisted), before it is closed
-    with 1013; 0 for ever. Protects from peers that never read."""
+    """Seconds in which a peer has to take something of what waits for it (64 KiB of it where Twisted's transport
+    does not tell), before it is closed with 1013; 0 for ever. Protects from peers that never read."""
 
     fast_lane: bool = field(default_factory=lambda: os.environ.get("HUNCHENSOCKET_LANE") != "0")
     """Whether to serve plain sockets by an epoll object of this package's own, where there is epoll (Linux); the

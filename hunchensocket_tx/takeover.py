@@ -32,7 +32,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 from twisted.web.resource import IResource, _IEncodingResource, getChildForRequest
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -96,8 +96,8 @@ def redirect(transport: Any, protocol: IProtocol) -> None:
     reader = transport if isinstance(transport, ProtocolWrapper) else getattr(transport, "protocol", None)
     if isinstance(reader, ProtocolWrapper):
         reader.wrappedProtocol = protocol
-    elif reader is not None:
-        transport.protocol = protocol
+    elif isinstance(reader, (HTTPChannel, _GenericHTTPChannelProtocol)) or hasattr(reader, "take_over"):
+        transport.protocol = protocol  # else it is somebody's own, who calls the channel
 
 
 def has_sent_all(transport: ITransport) -> bool:

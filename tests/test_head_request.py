@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -84,6 +85,17 @@ class LookingTest(SynchronousTestCase):
 
         pair = send_to_both([head("/chat")], factory=True, look=set_and_look)
         self.assertEqual(pair.lean_world.seen, pair.plain_world.seen)
+
+    def test_what_is_set_without_a_look_counts_for_the_answer(self) -> None:
+        def set_fields(request: Any) -> None:
+            request.responseHeaders = Headers({b"X-Answer": [b"1"]})
+
+        def set_cookies(request: Any) -> None:
+            request.cookies = [b"a=b"]
+
+        for change, line in ((set_fields, b"x-answer: 1"), (set_cookies, b"set-cookie: a=b")):
+            pair = send_to_both([head("/chat")], factory=True, look=change)
+            self.assertIn(line, pair.lean.received.lower())
 
     def test_attributes_that_no_request_has_are_missed(self) -> None:
         def ask(request: Any) -> list[bool]:

@@ -293,3 +293,18 @@ class MemoryTest(KeptRequestCase):
             gc.garbage.clear()
         ours = {kind for kind in kinds if kind.__module__.startswith(("hunchensocket_tx", "twisted.web"))}
         return sorted(f"{kind.__module__}.{kind.__name__}" for kind in ours)
+
+
+class MadeAgainTest(KeptRequestCase):
+    """A request that was made again is as good as the first one."""
+
+    async def test_who_waits_for_its_end_is_told(self) -> None:
+        async for way, _, client, stream in self.in_each_way():
+            with self.subTest(way=way):
+                ends: list[Any] = []
+                request = stream.request
+                assert request is not None
+                request.notifyFinish().addBoth(ends.append)
+                del request
+                await self.end(client)
+                self.assertEqual(ends, [None])

@@ -157,6 +157,13 @@ class AsideTest(OnLane):
         self.patch(select, "epoll", none_left)
         await self.assert_stays()
 
+    async def test_machines_that_watch_no_more_sockets(self) -> None:
+        def none_more(lane: Lane, transport: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        self.patch(Lane, "join", none_more)
+        await self.assert_stays()
+
 
 class OldTransportTest(OnLane):
     """What becomes of the transport that a connection has left, if somebody has kept it."""

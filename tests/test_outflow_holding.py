@@ -211,6 +211,19 @@ class TimeoutTest(HoldingTestCase):
         self.clock.advance(10)
         self.assertEqual(self.stuck, 1)
 
+    def test_it_starts_anew_when_something_has_left_the_transport(self) -> None:
+        self.transport.fill()
+        self.clock.advance(9)
+        self.outflow.goes_on()
+        self.clock.advance(9)
+        self.assertEqual(self.stuck, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.stuck, 1)
+
+    def test_there_is_none_for_a_transport_that_is_not_full(self) -> None:
+        self.outflow.goes_on()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_it_ends_when_all_is_sent(self) -> None:
         self.transport.fill()
         self.transport.empty()

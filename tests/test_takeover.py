@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from hunchensocket_tx import NotUpgradable
-from hunchensocket_tx.takeover import take_over
+from hunchensocket_tx.takeover import has_sent_all, redirect, take_over
 from tests.harness import (
     serve_tls,
     turns,
@@ -143,6 +143,23 @@ class AssumptionTests(TestCase):
         request.channel.dataReceived = received.callback
         client.write(b"to the replacement")
         self.assertEqual(await received, b"to the replacement")
+
+    async def test_what_is_to_be_sent_is_in_the_two_buffers(self) -> None:
+        client, request = await self.hold()
+        transport: Any = request.transport
+        self.assertTrue(has_sent_all(transport))
+        transport.write(b"some")
+        self.assertFalse(has_sent_all(transport))
+        await client.until(b"some")
+        self.assertTrue(has_sent_all(transport))
+        self.assertFalse(has_sent_all(Protocol()))  # type: ignore[arg-type]
+
+    async def test_a_protocol_of_somebody_s_own_stays_in_front_of_the_channel(self) -> None:
+        _, request = await self.hold()
+        transport: Any = request.transport
+        transport.protocol = stranger = Protocol()
+        redirect(transport, Protocol())
+        self.assertIs(transport.protocol, stranger)
 
     async def test_the_notifications_are_what_notify_finish_returned(self) -> None:
         _, request = await self.hold()

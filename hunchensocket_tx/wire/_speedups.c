@@ -685,14 +685,16 @@ payload_of(PyObject *module, PyObject *message)
     TextBytes *lender;
     PyObject *view;
 
-    if (PyBytes_CheckExact(message))
+    if (PyBytes_Check(message))
         return Py_NewRef(message);
     if (!PyUnicode_Check(message)) {
         PyErr_SetString(PyExc_TypeError, "a message is str or bytes");
         return NULL;
     }
+#if PY_VERSION_HEX < 0x030C0000
     if (PyUnicode_READY(message) < 0)
         return NULL;
+#endif
     if (!PyUnicode_IS_ASCII(message))
         return PyUnicode_AsUTF8String(message);
     lender = PyObject_New(TextBytes, state->text_bytes);
