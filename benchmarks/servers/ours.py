@@ -44,7 +44,7 @@ settings = Settings(compression=False, max_message_size=16 * 1024 * 1024)
 if way == "site":
     root = Resource()
     root.putChild(b"", WebSocketResource(dispatcher, settings=settings))
-    factory: Site = QuietSite(root)  # type: ignore[no-untyped-call]
+    factory: Site = QuietSite(root)
 else:
     factory = WebSocketFactory(dispatcher, settings=settings)
     factory.log = lambda request: None  # type: ignore[method-assign]

@@ -76,6 +76,6 @@ class QuietSite(Site):
 
 root = Resource()
 root.putChild(b"", WebSocketResource(Factory()))
-site: Any = QuietSite(root)  # type: ignore[no-untyped-call]
+site: Any = QuietSite(root)
 reactor.listenTCP(int(sys.argv[1]), site, 1024, "127.0.0.1")
 reactor.run()
