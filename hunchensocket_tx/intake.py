@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ def ignore(message: object) -> None:
     """Handle what nobody asked for."""
 
 
-class Intake:
+class Intake(ABC):
     """What a connection receives: hands messages to a handler and everything else to the connection, and waits
     while either takes its time. Connections inherit from it, as every message passes here.
 
@@ -49,13 +50,13 @@ class Intake:
         self._deliver: Callable[[Any], Pending] = ignore
         self._paused = self._blocked = self._busy = self._calm = False
 
+    @abstractmethod
     def _handle_event(self, event: Any) -> Pending:
         """Take an event that is no message; may return a Deferred, which must not fail, to wait for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rested(self) -> None:
         """Do what is to be done whenever there is nothing to handle any more, for now."""
-        raise NotImplementedError
 
     @property
     def inbox(self) -> Inbox:

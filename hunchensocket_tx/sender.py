@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from enum import Enum
 from typing import Any, Protocol
 
@@ -111,14 +112,14 @@ class Sender(Intake):
         """Whether, in the end, the transport has got everything."""
         return self._outflow is None or self._outflow.released
 
+    @abstractmethod
     def _outflow_changed(self) -> None:
         """Take notice that the transport is full, or that something has left it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _outflow_stuck(self) -> None:
         """Take notice that it has been full for too long."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _connection_closed(self) -> ConnectionClosed:
         """Return what those are told who wait for something of a closed connection."""
-        raise NotImplementedError

@@ -25,7 +25,8 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.http import Request
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from hunchensocket_tx import WebSocketStream
@@ -170,3 +171,17 @@ class PatientClient(RawClient):
 
     def writeConnectionLost(self) -> None:
         pass
+
+
+class SlowPage(Resource):
+    """Answers when the test wants it to."""
+
+    isLeaf = True  # noqa: N815
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Any] = []
+
+    def render(self, request: Any) -> int:
+        self.requests.append(request)
+        return NOT_DONE_YET

@@ -10,11 +10,12 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Site
 from twisted.web.static import Data
 
 from hunchensocket_tx import Reject, Settings, WebSocketResource, WebSocketStream
 from hunchensocket_tx.factory import GuardedSite
+from tests.harness import SlowPage
 from tests.hybi_stream_support import NONCE
 from tests.stream_support import MemoryTransport
 from tests.support import KEY1, KEY2
@@ -73,20 +74,6 @@ class SocketTransport(MemoryTransport):
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.no_delay = enabled
-
-
-class SlowPage(Resource):
-    """Answers when the test wants it to."""
-
-    isLeaf = True  # noqa: N815
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests: list[Any] = []
-
-    def render(self, request: Any) -> int:
-        self.requests.append(request)
-        return NOT_DONE_YET
 
 
 class Failing(Resource):

@@ -7,11 +7,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 
 from hunchensocket_tx import Settings, WebSocketResource
 from hunchensocket_tx.factory import GuardedSite
-from tests.harness import echo
+from tests.harness import SlowPage, echo
 from tests.hybi_stream_support import NONCE, masked, read_frames, text
 from tests.stream_support import MemoryTransport
 
@@ -39,20 +38,6 @@ class Page(Resource):
 
     def render_POST(self, request: Any) -> bytes:
         return b"%d bytes" % len(request.content.read())
-
-
-class SlowPage(Resource):
-    """Answers when the test wants it to."""
-
-    isLeaf = True  # noqa: N815
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests: list[Any] = []
-
-    def render(self, request: Any) -> int:
-        self.requests.append(request)
-        return NOT_DONE_YET
 
 
 class TcpTransport(MemoryTransport):

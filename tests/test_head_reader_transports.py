@@ -9,15 +9,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ClientEndpoint
 from twisted.internet.ssl import CertificateOptions
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Request
 
-from hunchensocket_tx import Settings, WebSocketResource, WebSocketStream
+from hunchensocket_tx import Settings, WebSocketResource
 from hunchensocket_tx.factory import GuardedSite
 from hunchensocket_tx.head_reader import MAX_EARLY, HeadReader
-from hunchensocket_tx.lane_transport import LaneTransport
-from hunchensocket_tx.write_through import ThroughTransport
 from tests import test_takeover_transports as transports
 from tests.harness import answered_76, complete_76, echo, serve_tls, tls_agreed, turns
 from tests.support import RawClient, connect, frame_76, request_76
@@ -58,24 +55,6 @@ class Lean:
             await client.until(lambda data: len(data) >= len(frames))
             self.assertEqual(client.data, frames)
             await self.check_echo(client)
-
-        async def test_nothing_of_twisted_web_is_between_the_reactor_and_the_stream(self) -> None:
-            streams: list[WebSocketStream] = []
-            seen: list[Any] = []
-
-            def dispatcher(request: Request) -> Any:
-                seen.append(request.transport)
-                return lambda stream, mutex: streams.append(stream)
-
-            client = await self.connect_to(dispatcher)
-            await complete_76(client, self.request())
-            (transport,) = seen
-            reader = transport.wrappedProtocol if isinstance(transport, ProtocolWrapper) else transport.protocol
-            if isinstance(transport.connectionLost.__self__, LaneTransport):  # where it was moved to
-                reader = transport.connectionLost.__self__
-            if isinstance(reader, (LaneTransport, ThroughTransport)):
-                reader = reader.protocol
-            self.assertIs(reader, streams[0])
 
         async def test_plain_requests_are_left_to_twisted_web(self) -> None:
             client = await self.connect_to(echo)

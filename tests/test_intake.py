@@ -25,8 +25,14 @@ class OpenIntake(Intake):
 
     def __init__(self, handle: Callable[[Any], Deferred[None] | None], rested: Callable[[], None]) -> None:
         super().__init__()
-        self._handle_event = handle  # type: ignore[method-assign,assignment]
-        self._rested = rested  # type: ignore[method-assign]
+        self._handle = handle
+        self._rest = rested
+
+    def _handle_event(self, event: Any) -> Deferred[None] | None:
+        return self._handle(event)
+
+    def _rested(self) -> None:
+        self._rest()
 
 
 class IntakeTestCase(SynchronousTestCase):
