@@ -14,46 +14,74 @@ from hunchensocket_tx.cascade import (
     send_term,
     websocket_handlers,
 )
+from hunchensocket_tx.client import Connecting, connect
 from hunchensocket_tx.errors import (
+    CannotConnect,
+    CertificateRejected,
     ConnectionClosed,
+    ConnectTimeout,
     HandshakeFailed,
+    HandshakeRefused,
+    HandshakeTimeout,
     HunchensocketError,
     InvalidCloseCode,
     InvalidSetting,
+    InvalidURL,
     MisuseError,
+    NameNotFound,
     NoCurrentStream,
+    NotListening,
     NotUpgradable,
     PeerError,
+    ProxyFailed,
     UnsupportedMessage,
+    VersionRefused,
 )
 from hunchensocket_tx.factory import WebSocketFactory
 from hunchensocket_tx.incoming import IncomingMessage
 from hunchensocket_tx.outgoing import OutgoingMessage
+from hunchensocket_tx.proxies import Proxy
 from hunchensocket_tx.resource import WebSocketResource, offered_subprotocols, select_subprotocol
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
+from hunchensocket_tx.tls import ClientTLS
 from hunchensocket_tx.version import __version__
+from hunchensocket_tx.wire.deflate_offer import DeflateOffer
 from hunchensocket_tx.wire.events import CloseReason
 
 __all__ = [
     "Accept",
+    "CannotConnect",
+    "CertificateRejected",
+    "ClientTLS",
     "CloseReason",
+    "ConnectTimeout",
+    "Connecting",
     "ConnectionClosed",
+    "DeflateOffer",
     "EndpointAcceptor",
     "Group",
     "HandshakeFailed",
+    "HandshakeRefused",
+    "HandshakeTimeout",
     "HunchensocketError",
     "IncomingMessage",
     "InvalidCloseCode",
     "InvalidSetting",
+    "InvalidURL",
     "MisuseError",
+    "NameNotFound",
     "NoCurrentStream",
+    "NotListening",
     "NotUpgradable",
     "OutgoingMessage",
     "PeerError",
+    "Proxy",
+    "ProxyFailed",
     "Reject",
     "Settings",
     "UnsupportedMessage",
+    "VersionRefused",
     "WebSocketAcceptor",
     "WebSocketFactory",
     "WebSocketResource",
@@ -61,6 +89,7 @@ __all__ = [
     "WebSocketStream",
     "__version__",
     "carry",
+    "connect",
     "conversation",
     "current_mutex",
     "current_stream",

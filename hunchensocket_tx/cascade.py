@@ -30,8 +30,10 @@ __all__ = [
     "Decision",
     "Dispatcher",
     "HandshakeHandler",
+    "Headers",
     "MessageHandler",
     "Reject",
+    "as_fields",
     "carry",
     "current_mutex",
     "current_stream",
@@ -57,12 +59,17 @@ Dispatcher = Callable[[Request], Any]
 """Takes a request; returns None, a handshake handler, Accept or Reject, or a Deferred or coroutine of these."""
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Header fields as applications give them."""
 
 _stream: ContextVar[WebSocketStream] = ContextVar("hunchensocket_tx stream")
 _log = Logger()
 
 
-def _as_fields(headers: Headers) -> HeaderFields:
+def as_fields(headers: Headers) -> HeaderFields:
+    """Return fields that an application adds to the handshake's as pairs.
+
+    :raises ValueError: for one that belongs to the handshake or is malformed.
+    """
     return check_extra_headers(headers.items() if isinstance(headers, Mapping) else headers)
 
 
@@ -89,7 +96,7 @@ class Accept:
                 f"{self.handshake!r} is not a handshake handler, that is, a function of stream and mutex"
             )
         if self.headers:
-            object.__setattr__(self, "headers", _as_fields(self.headers))
+            object.__setattr__(self, "headers", as_fields(self.headers))
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class Reject:
         if not 300 <= self.status <= 599:
             raise ValueError(f"{self.status} is not the status of a refusal: give one from 300 to 599")
         if self.headers:
-            object.__setattr__(self, "headers", _as_fields(self.headers))
+            object.__setattr__(self, "headers", as_fields(self.headers))
 
 
 Decision = Accept | Reject | None

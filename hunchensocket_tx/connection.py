@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import interfaces
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IReactorTime, ITransport
+from twisted.internet.interfaces import IReactorTime, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,10 +27,10 @@ from hunchensocket_tx.wire.events import (
     Event,
     Failed,
     Opened,
-    Piece,
     Ping,
     Pong,
     Reply,
+    size_of,
 )
 
 __all__ = ["Connection"]
@@ -38,13 +39,7 @@ CONTROL_PERIOD = 1.0
 """Seconds for which the setting ``max_control_frames`` counts."""
 
 
-def _size(event: Event) -> int:
-    """Return the bytes that an event takes, about."""
-    data = event.data if isinstance(event, (Piece, Reply)) else event
-    return len(data) if isinstance(data, (str, bytes)) else 0
-
-
-@implementer(IProtocol, IHalfCloseableProtocol)
+@implementer(interfaces.IProtocol, interfaces.IHalfCloseableProtocol)
 class Connection(Sender):
     """What a transport sees of a WebSocket. Applications see :class:`WebSocketStream`.
 
@@ -69,6 +64,7 @@ class Connection(Sender):
     _leaving = False  # as soon as all is sent
     _pings: Pings | None = None
     _reading_ahead = False  # of a handler that has been busy for long
+    _reads_ahead = False  # of a handler that is busy at all
     _refilling = False
 
     def __init__(self, codec: Codec, settings: Settings, clock: IReactorTime) -> None:
@@ -82,13 +78,18 @@ class Connection(Sender):
         self._peer: Any = None
 
     def attach(
-        self, opened: Callable[[], Deferred[Any] | None] | None, deliver: Callable[[Any], Deferred[Any] | None]
+        self,
+        opened: Callable[[], Deferred[Any] | None] | None,
+        deliver: Callable[[Any], Deferred[Any] | None],
+        ahead: bool = False,
     ) -> None:
         """Set whom to tell that the WebSocket is open, and whom to give its messages.
 
         Each is called in order, one at a time; if it returns a Deferred, which must not fail, reading pauses
-        until that fires.
+        until that fires, or goes on ``ahead`` to some bound.
         """
+        if ahead:
+            self._reads_ahead = True
         self._opened = opened
         self._deliver = deliver
 
@@ -128,7 +129,7 @@ class Connection(Sender):
         events = self._codec.receive(data)
         if self._events is not None or self._busy:
             events = self._handle_at_once(events)
-            self._patience -= max(len(data), sum(map(_size, events)))
+            self._patience -= max(len(data), sum(map(size_of, events)))
         self._take_in(events)
         if self._events is not None:
             self._keep_waiting()
@@ -266,7 +267,7 @@ class Connection(Sender):
     def _update_reading(self) -> None:
         """Read if what is read can be handled; or ahead, to some bound, for the peer's Ping, Pong or end in it."""
         pinging = self._pings is not None and self._pings.are_waiting
-        ahead = self._state is State.CLOSING or pinging or self._reading_ahead
+        ahead = self._state is State.CLOSING or pinging or self._reading_ahead or self._reads_ahead
         patient = ahead and self._patience > 0 and not self._codec.has_more
         held = self._paused or self._busy or self._blocked
         wanted = patient or not held
@@ -341,6 +342,10 @@ class Connection(Sender):
     def _leave(self) -> None:
         if self._input_ended:
             self._transport.loseConnection()
+        elif self._codec.is_client and self._end is not None and self._end.clean:
+            self._all_sent = not interfaces.ISSLTransport.providedBy(
+                self._transport
+            )  # the server closes first (RFC 6455 section 7.1.1)
         else:
             half_close(self._transport)
 

@@ -25,13 +25,12 @@ from hunchensocket_tx.cascade import (
     default_websocket_handler,
     run_cascade,
 )
+from hunchensocket_tx.fastest import fastest_transport
 from hunchensocket_tx.head_request import HeadRequest
-from hunchensocket_tx.lane import enter_lane
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.takeover import (
     answer_and_close,
-    has_sent_all,
     render_other,
     serve_no_more,
     take_over,
@@ -41,7 +40,6 @@ from hunchensocket_tx.wire.events import CloseReason
 from hunchensocket_tx.wire.handshake import is_attempt as wire_is_attempt
 from hunchensocket_tx.wire.handshake import judge, subprotocols
 from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
-from hunchensocket_tx.write_through import write_through
 
 __all__ = ["WebSocketResource", "is_attempt", "offered_subprotocols", "select_subprotocol"]
 
@@ -213,19 +211,12 @@ class WebSocketResource(Resource):
         self.handshakes[offer.version] += 1
         self.streams.add(stream)
         stream.owner = self
-        transport = self._fastest(request.channel.transport, stream)
+        transport = fastest_transport(request.channel.transport, stream, lane=self.settings.fast_lane)
         transport.write(head)
         stream.makeConnection(transport)
         if offer.version in (75, 76):  # operators want to see when the old versions may be switched off
             self._log.info("{stream} is being opened at {uri}", stream=stream, uri=request.uri)
         stream.dataReceived(early)
-
-    def _fastest(self, transport: Any, stream: WebSocketStream) -> Any:
-        """Return the transport to use in place of one that was taken over."""
-        if not has_sent_all(transport) or transport.protocol is not stream:
-            return transport
-        moved = enter_lane(transport, stream) if self.settings.fast_lane else None
-        return moved or write_through(transport, stream) or transport
 
     def stream_ended(self, stream: WebSocketStream, end: CloseReason) -> None:
         """Forget a stream, and write its line into the access log."""

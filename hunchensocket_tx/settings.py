@@ -1,4 +1,4 @@
-"""Everything that can be set about a WebSocket server, in one frozen value with safe defaults."""
+"""Everything that can be set about WebSockets at either end, in one frozen value with safe defaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits (bytes), timers (seconds), origins and versions of a resource, factory or acceptor.
+    """Limits (bytes), timers (seconds), origins and versions of a resource, factory, acceptor or client.
+
+    What is said of a server's handshakes means nothing to a client: versions, origins, hosts, proxies.
 
     Lists may be given as any iterable; they are kept as tuples. ``dataclasses.replace`` makes variants.
 
@@ -91,8 +93,12 @@ class Settings:
     compression_threshold: int = 64
     """Messages of fewer bytes are not compressed, as they would hardly shrink."""
 
+    connect_timeout: float = 15.0
+    """Seconds that a client waits for its connection: the name's addresses, TCP, proxy and TLS."""
+
     handshake_timeout: float = 10.0
-    """Seconds that a client has, once accepted, to send the rest of its opening handshake (hixie-76's key3)."""
+    """Seconds that a client has, once accepted, to send the rest of its opening handshake (hixie-76's key3); and
+    that a server has to answer one."""
 
     closing_timeout: float = 5.0
     """Seconds that a peer has to answer a closing handshake, or to take something of what is left, before TCP is
@@ -221,7 +227,7 @@ class Settings:
 _RANGES: tuple[tuple[tuple[str, ...], str, float, float], ...] = (
     (("max_message_size", "max_frame_size", "max_skip_size", "max_send_buffer"), "a number of bytes", 1, inf),
     (("max_fragments", "max_control_frames"), "a number", 1, inf),
-    (("handshake_timeout", "closing_timeout"), "a number of seconds", 0.001, inf),
+    (("connect_timeout", "handshake_timeout", "closing_timeout"), "a number of seconds", 0.001, inf),
     (("websocket_timeout", "ping_interval", "ping_timeout", "send_timeout"), "a number of seconds", 0, inf),
     (("compression_window_bits",), "a number", 9, 15),
     (("compression_level", "compression_memory_level"), "a number", 1, 9),

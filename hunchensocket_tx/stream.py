@@ -18,6 +18,7 @@ from hunchensocket_tx.outgoing import OutgoingMessage
 from hunchensocket_tx.pings import Pings
 from hunchensocket_tx.sender import State
 from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.wire.answer import Answer
 from hunchensocket_tx.wire.events import CloseReason, Codec, Message
 
 __all__ = ["WebSocketStream"]
@@ -40,10 +41,12 @@ class WebSocketStream(Connection):
     :ivar extensions: those agreed upon, as in the header field; empty for none.
     :ivar secure: whether the client's side of the connection is TLS, also if a trusted proxy ended it.
     :ivar mutex: the lock for sequences of messages that others must not come between.
+    :ivar answer: at a client, the head of the server's answer to the opening handshake; None at a server.
     """
 
     __slots__ = ("_kept_request", "_postponed", "extensions", "mutex", "secure", "subprotocol")
 
+    answer: Answer | None = None
     _message_lock: DeferredLock | None = None
     _postponed_size = 0
 
@@ -81,7 +84,7 @@ class WebSocketStream(Connection):
 
     @property
     def request(self) -> Request | None:
-        """The twisted.web request that opened it.
+        """The twisted.web request that opened it; None at a client.
 
         Once the handshake handler is done, it is made again from its head, unless the application has kept it
         somewhere: what was hung on it is gone then.

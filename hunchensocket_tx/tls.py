@@ -1,18 +1,57 @@
-"""TLS for servers, from PEM files to what Twisted's endpoints want."""
+"""TLS, from PEM files to what Twisted's endpoints want."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS, trustRootFromCertificates
 
 from hunchensocket_tx.errors import InvalidSetting
 
-__all__ = ["server_options"]
+__all__ = ["ClientTLS", "server_options"]
 
 Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ClientTLS:
+    """How a client trusts servers, and proves who it is.
+
+    :ivar trust_roots: a PEM file with the certificates to trust, an authority's or the server's own, in place of
+        the system's.
+    :ivar certificate: a PEM file with our certificate, and its chain behind it, for servers that want one.
+    :ivar private_key: a PEM file with its key, without a passphrase; by default it is in the same file.
+    :ivar server_name: the name that the server's certificate has to be for, if it is not that in the URL.
+    """
+
+    trust_roots: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    server_name: str | None = None
+
+    def creator(self, host: str) -> IOpenSSLClientConnectionCreator:
+        """Return what makes TLS connections to a host, 1.2 and newer, and verifies that they lead there.
+
+        HTTP/1.1 is asked for, as a server might choose HTTP/2 otherwise, which knows no upgrade.
+
+        :raises InvalidSetting: naming the file, and what is wrong with it.
+        """
+        roots = None
+        if self.trust_roots is not None:
+            chain = _certificates("trust_roots", self.trust_roots)
+            roots = trustRootFromCertificates([Certificate(one) for one in chain])
+        if self.certificate is None and self.private_key is not None:
+            raise InvalidSetting("private_key: name the certificate that belongs to it, too")
+        own = {} if self.certificate is None else _key_and_chain(self.certificate, self.private_key)
+        creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+            self.server_name or host, roots, acceptableProtocols=[b"http/1.1"], extraCertificateOptions=own
+        )
+        return creator
 
 
 def server_options(certificate: Path, private_key: Path | None = None) -> CertificateOptions:
@@ -22,11 +61,12 @@ def server_options(certificate: Path, private_key: Path | None = None) -> Certif
     :param private_key: a PEM file with the key, without a passphrase; by default it is in the same file.
     :raises InvalidSetting: naming the file, and what is wrong with it.
     """
-    certificates = _read("certificate", certificate)
-    try:
-        chain = x509.load_pem_x509_certificates(certificates)
-    except ValueError as error:
-        raise InvalidSetting(f"certificate: there is no PEM certificate in {certificate}: {error}") from error
+    return CertificateOptions(**_key_and_chain(certificate, private_key))
+
+
+def _key_and_chain(certificate: Path, private_key: Path | None) -> dict[str, Any]:
+    """Return a certificate's files as parameters of ``CertificateOptions``."""
+    own, *others = _certificates("certificate", certificate)
     key_file = certificate if private_key is None else private_key
     keys = _read("private_key", key_file)
     try:
@@ -35,14 +75,20 @@ def server_options(certificate: Path, private_key: Path | None = None) -> Certif
         raise InvalidSetting(
             f"private_key: there is no PEM private key (without passphrase) in {key_file}"
         ) from error
-    own, *others = map(crypto.X509.from_cryptography, chain)
-    options = CertificateOptions(privateKey=key, certificate=own, extraCertChain=others)
+    parameters: dict[str, Any] = {"privateKey": key, "certificate": own, "extraCertChain": others}
     try:
-        context = options.getContext()
-        context.check_privatekey()
+        CertificateOptions(**parameters).getContext().check_privatekey()
     except SSL.Error as error:
         raise InvalidSetting(f"private_key: {key_file} is not the key of the certificate {certificate}") from error
-    return options
+    return parameters
+
+
+def _certificates(name: str, path: Path) -> list[crypto.X509]:
+    try:
+        chain = x509.load_pem_x509_certificates(_read(name, path))
+    except ValueError as error:
+        raise InvalidSetting(f"{name}: there is no PEM certificate in {path}: {error}") from error
+    return [crypto.X509.from_cryptography(one) for one in chain]
 
 
 def _read(name: str, path: Path) -> bytes:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from hunchensocket_tx.wire.hixie_handshake import HixieClientHandshake
+from hunchensocket_tx.wire.hixie_client import HixieClientHandshake
 
 KEY1, KEY2, KEY3 = "4 @1  46546xW%0l 1 5", "12998 5 Y3 1  .P00", b"^n:ds[4U"
 """The keys of the example in section 1.2 of the draft."""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from hunchensocket_tx.errors import HandshakeFailed
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.events import Closed, Opened, Reply
-from hunchensocket_tx.wire.hixie_handshake import HixieClientHandshake
+from hunchensocket_tx.wire.hixie_client import HixieClientHandshake
 from hunchensocket_tx.wire.opening import Offer, OpeningRequest
 from tests.support import RESPONSE, client_handshake
 from tests.wire_support import LINE_BREAKERS, OFFICIAL_ANSWER, HandshakeTestCase, parse_head, properties

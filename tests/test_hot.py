@@ -121,6 +121,22 @@ class SameTests(TwinCase):
             results[name] = said
         self.assert_same(results)
 
+    @properties
+    @given(
+        st.one_of(payloads, st.text(max_size=200), st.text("ab\x7f", max_size=200)),
+        st.binary(min_size=4, max_size=4),
+    )
+    def test_frames_are_the_same_and_arrive(self, message: str | bytes, key: bytes) -> None:
+        results: dict[str, object] = {}
+        for name, twin in TWINS.items():
+            plain, masked = twin.message_frame(message), twin.masked_frame(message, key)
+            results[name] = plain, masked
+            for frame in (plain, masked):
+                events: list[object] = []
+                self.assertEqual(twin.take_messages(frame, 0, frame is masked, 2**20, events), len(frame))
+                self.assertEqual(events, [message])
+        self.assert_same(results)
+
 
 class MisuseTests(SynchronousTestCase):
     """What only a mistake of ours can pass must not harm the process either."""
@@ -135,11 +151,13 @@ class MisuseTests(SynchronousTestCase):
 
     def test_wrong_numbers_and_kinds_of_arguments_raise(self) -> None:
         add, take = COMPILED.Parts(True).add, COMPILED.Parts(True).take
-        for function in (COMPILED.apply_mask, COMPILED.take_messages, COMPILED.take_texts, add, take):
+        masking = COMPILED.apply_mask, COMPILED.masked_frame
+        for function in (*masking, COMPILED.take_messages, COMPILED.take_texts, add, take):
             for count in (0, 3, 7):
                 self.assert_refused(function, *[b""] * count)
         for key in (b"", b"123", b"12345", bytearray(4), None):
-            self.assert_refused(COMPILED.apply_mask, b"data", key)
+            for function in masking:
+                self.assert_refused(function, b"data", key)
         self.assert_refused(COMPILED.apply_mask, "text", b"1234")
         for data, position, events in (("x", 0, []), (b"x", "0", []), (b"x", 0, ()), (b"x", 0.0, [])):
             self.assert_refused(COMPILED.take_messages, data, position, True, 9, events)
@@ -169,5 +187,10 @@ class MisuseTests(SynchronousTestCase):
             parts.add(text, 2, 5, None, 9)
             parts.take(True)
         self.assertEqual((sys.getrefcount(text), sys.getrefcount(events)), before)
+        message, key = "☃" * 50, b"\x01\x02\x03\x04"
+        before = sys.getrefcount(message), sys.getrefcount(key)
+        for _ in range(50):
+            self.assertEqual(sys.getrefcount(COMPILED.masked_frame(message, key)), 1)
+        self.assertEqual((sys.getrefcount(message), sys.getrefcount(key)), before)
         free = [object()]
         self.assertEqual({sys.getrefcount(event) for event in events}, {sys.getrefcount(thing) for thing in free})

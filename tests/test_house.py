@@ -19,10 +19,12 @@ from tests.processes import CHECKOUT
 PACKAGE = CHECKOUT / "hunchensocket_tx"
 
 LAYERS = [
-    {"errors", "version", "addresses"},
+    {"errors", "version", "addresses", "urls"},
     {"settings"},
     {"wire"},
     {
+        "cookies",
+        "reaching",
         "takeover",
         "head_reader",
         "head_request",
@@ -30,6 +32,7 @@ LAYERS = [
         "lane",
         "lane_transport",
         "plain_socket",
+        "fastest",
         "timers",
         "tls",
         "write_through",
@@ -39,7 +42,7 @@ LAYERS = [
     {"sender"},
     {"connection"},
     {"stream"},
-    {"cascade", "adapters", "client", "broadcast"},
+    {"cascade", "adapters", "client", "broadcast", "proxies", "proxy_endpoint"},
     {"resource", "factory"},
     {"acceptor", "demo"},
     {"service"},

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from hunchensocket_tx.errors import UnsupportedMessage
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.deflate import DeflateParameters
 from hunchensocket_tx.wire.events import Message, Pong
@@ -72,6 +73,20 @@ class MaskingKeyTests(SynchronousTestCase):
         sent = [codec.encode("a"), codec.encode_part(b"b", final=False), codec.ping(b""), codec.close(1000, "")]
         self.assertEqual([frame[2:6] for frame in sent], [bytes([index] * 4) for index in (1, 2, 3, 4)])
         self.assertEqual(asked, [4, 4, 4, 4])
+
+    def test_what_is_like_bytes_and_what_is_not_compressed_is_masked_too(self) -> None:
+        for parameters in (None, DeflateParameters()):
+            codec = open_codec(client=True, parameters=parameters)
+            for message in (b"\xff" * 9, bytearray(b"\xff" * 9), memoryview(b"\xff" * 9)):
+                for compress in (True, False):
+                    data = codec.encode(message, compress=compress)  # type: ignore[arg-type]
+                    self.assertEqual(data, Frame(BINARY, b"\xff" * 9).render(True))
+            self.assertEqual(codec.encode("a" * 500, compress=False), Frame(TEXT, b"a" * 500).render(True))
+
+    def test_what_cannot_be_sent_is_refused_by_clients_too(self) -> None:
+        codec = open_codec(client=True)
+        self.assertRaises(UnsupportedMessage, codec.encode, 5)
+        self.assertRaises(UnicodeEncodeError, codec.encode, "\ud800")
 
     def test_an_answer_takes_a_key_as_well(self) -> None:
         codec = HybiCodec(Settings(), client=True, random=lambda size: b"\x01\x02\x03\x04")

@@ -145,10 +145,26 @@ class FrameTests(TwinCase):
                     self.assertEqual(twin.message_frame(bytes(size)), Frame(BINARY, bytes(size)).render(False))
                     self.assertEqual(twin.text_frame("x" * size), b"\x00" + b"x" * size + b"\xff")
 
+    def test_a_masked_message_is_one_frame_with_its_key(self) -> None:
+        for name, twin in TWINS.items():
+            for size in (*range(20), 124, 125, 126, 127, 65535, 65536, 65537):
+                text = ("abcdefg" * (size // 7 + 1))[:size]
+                with self.subTest(twin=name, size=size):
+                    self.assertEqual(twin.masked_frame(text, KEY), Frame(TEXT, text.encode()).render(True))
+                    self.assertEqual(
+                        twin.masked_frame(text.encode(), KEY), Frame(BINARY, text.encode()).render(True)
+                    )
+
+    def test_the_masked_example(self) -> None:
+        """Section 5.7."""
+        for twin in TWINS.values():
+            self.assertEqual(twin.masked_frame("Hello", KEY), bytes.fromhex("818537fa213d7f9f4d5158"))
+
     def test_text_beyond_ascii_is_encoded(self) -> None:
         for twin in TWINS.values():
             for text in ("é" * 63, "☃" * 42, "\U0010ffff", "\0é"):
                 self.assertEqual(twin.message_frame(text), Frame(TEXT, text.encode()).render(False))
+                self.assertEqual(twin.masked_frame(text, KEY), Frame(TEXT, text.encode()).render(True))
                 self.assertEqual(twin.text_frame(text), b"\x00" + text.encode() + b"\xff")
 
     def test_subclasses_are_taken(self) -> None:
@@ -161,12 +177,16 @@ class FrameTests(TwinCase):
         for twin in TWINS.values():
             self.assertEqual(twin.message_frame(Text("ab")), b"\x81\x02ab")
             self.assertEqual(twin.message_frame(Binary(b"ab")), b"\x82\x02ab")
+            self.assertEqual(twin.masked_frame(Text("ab"), bytes(4)), b"\x81\x82\0\0\0\0ab")
+            self.assertEqual(twin.masked_frame(Binary(b"ab"), bytes(4)), b"\x82\x82\0\0\0\0ab")
 
     def test_lone_surrogates_have_no_frame(self) -> None:
         for twin in TWINS.values():
             for build in (twin.message_frame, twin.text_frame):
                 with self.assertRaises(UnicodeEncodeError):
                     build("a\ud800")
+            with self.assertRaises(UnicodeEncodeError):
+                twin.masked_frame("a\ud800", KEY)
 
     def test_other_kinds_have_none(self) -> None:
         thing: Any
@@ -174,6 +194,8 @@ class FrameTests(TwinCase):
             for thing in (None, 5, bytearray(b"a"), memoryview(b"a")):
                 with self.assertRaises(TypeError):
                     twin.message_frame(thing)
+                with self.assertRaises(TypeError):
+                    twin.masked_frame(thing, KEY)
             for thing in (None, b"a", bytearray(b"a")):
                 with self.assertRaises(TypeError):
                     twin.text_frame(thing)

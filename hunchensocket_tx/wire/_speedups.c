@@ -18,6 +18,7 @@
 enum {
     TEXT = 0x81, /* first bytes of a frame that is a whole message: FIN and the opcode (RFC 6455 section 5.2) */
     BINARY = 0x82,
+    MASKED = 0x80, /* bit of the second byte */
     KEY_SIZE = 4,
     WORD = 8,
     SPARE = 4096, /* bytes that a message in parts may reserve besides a multiple of what has come */
@@ -270,12 +271,14 @@ take_texts(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 
 /* Sending */
 
-/* Make bytes of a payload and what stands around it. No payload is near the largest size, as it is in memory. */
+/* Make bytes of a payload, masked if there is a key, and what stands around it. No payload is near the largest size,
+ * as it is in memory.
+ */
 static PyObject *
-build_message(uint8_t first, const char *payload, Py_ssize_t size)
+build_message(uint8_t first, const char *payload, Py_ssize_t size, const uint8_t *key)
 {
     Py_ssize_t head = size < 126 ? 2 : size < 65536 ? 4 : 10;
-    PyObject *frame = PyBytes_FromStringAndSize(NULL, head + size);
+    PyObject *frame = PyBytes_FromStringAndSize(NULL, head + (key == NULL ? 0 : KEY_SIZE) + size);
     uint8_t *to;
 
     if (frame == NULL)
@@ -285,7 +288,14 @@ build_message(uint8_t first, const char *payload, Py_ssize_t size)
     to[1] = head == 2 ? (uint8_t)size : head == 4 ? 126 : 127;
     for (Py_ssize_t i = head - 1, rest = size; i > 1; i--, rest >>= 8)
         to[i] = (uint8_t)rest;
-    memcpy(to + head, payload, (size_t)size);
+    if (key == NULL) {
+        memcpy(to + head, payload, (size_t)size);
+    }
+    else {
+        to[1] |= MASKED;
+        memcpy(to + head, key, KEY_SIZE);
+        mask_onto(to + head + KEY_SIZE, (const uint8_t *)payload, size, key);
+    }
     return frame;
 }
 
@@ -304,9 +314,11 @@ build_text(const char *text, Py_ssize_t size)
     return frame;
 }
 
-/* Return a frame of a str: of RFC 6455, or else of hixie-76. The text of an ASCII str is its UTF-8. */
+/* Return a frame of a str: of RFC 6455, masked if there is a key; or else of hixie-76. The text of an ASCII str is its
+ * UTF-8.
+ */
 static PyObject *
-frame_of_text(PyObject *text, int hybi)
+frame_of_text(PyObject *text, int hybi, const uint8_t *key)
 {
     PyObject *encoded = NULL, *frame;
     const char *payload;
@@ -327,27 +339,43 @@ frame_of_text(PyObject *text, int hybi)
         payload = PyBytes_AS_STRING(encoded);
         size = PyBytes_GET_SIZE(encoded);
     }
-    frame = hybi ? build_message(TEXT, payload, size) : build_text(payload, size);
+    frame = hybi ? build_message(TEXT, payload, size, key) : build_text(payload, size);
     Py_XDECREF(encoded);
     return frame;
 }
 
 static PyObject *
-message_frame(PyObject *Py_UNUSED(module), PyObject *message)
+frame_of_message(PyObject *message, const uint8_t *key)
 {
     if (PyUnicode_Check(message))
-        return frame_of_text(message, 1);
+        return frame_of_text(message, 1, key);
     if (PyBytes_Check(message))
-        return build_message(BINARY, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message));
+        return build_message(BINARY, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), key);
     PyErr_SetString(PyExc_TypeError, "a message is str or bytes");
     return NULL;
+}
+
+static PyObject *
+message_frame(PyObject *Py_UNUSED(module), PyObject *message)
+{
+    return frame_of_message(message, NULL);
+}
+
+static PyObject *
+masked_frame(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyBytes_Check(args[1]) || PyBytes_GET_SIZE(args[1]) != KEY_SIZE) {
+        PyErr_SetString(PyExc_TypeError, "masked_frame(message, key of four bytes)");
+        return NULL;
+    }
+    return frame_of_message(args[0], (const uint8_t *)PyBytes_AS_STRING(args[1]));
 }
 
 static PyObject *
 text_frame(PyObject *Py_UNUSED(module), PyObject *text)
 {
     if (PyUnicode_Check(text))
-        return frame_of_text(text, 0);
+        return frame_of_text(text, 0, NULL);
     PyErr_SetString(PyExc_TypeError, "a text is str");
     return NULL;
 }
@@ -740,6 +768,7 @@ static PyMethodDef functions[] = {
     {"apply_mask", (PyCFunction)(void (*)(void))apply_mask, METH_FASTCALL, NULL},
     {"take_messages", (PyCFunction)(void (*)(void))take_messages, METH_FASTCALL, NULL},
     {"take_texts", (PyCFunction)(void (*)(void))take_texts, METH_FASTCALL, NULL},
+    {"masked_frame", (PyCFunction)(void (*)(void))masked_frame, METH_FASTCALL, NULL},
     {"message_frame", message_frame, METH_O, NULL},
     {"payload_of", payload_of, METH_O, NULL},
     {"text_frame", text_frame, METH_O, NULL},

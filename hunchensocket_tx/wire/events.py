@@ -22,6 +22,7 @@ __all__ = [
     "Ping",
     "Pong",
     "Reply",
+    "size_of",
 ]
 
 Message = str | bytes
@@ -99,11 +100,20 @@ class CloseReason:
 Event = Message | Piece | Opened | Reply | Ping | Pong | Closed | Failed
 
 
+def size_of(event: Event) -> int:
+    """Return the bytes that an event takes, about."""
+    data = event.data if isinstance(event, (Piece, Reply)) else event
+    return len(data) if isinstance(data, (str, bytes)) else 0
+
+
 class Codec(Protocol):
     """One connection's protocol state: bytes in, events out; messages in, bytes out. No I/O, no clock."""
 
     version: int
     """76 or 75; the number in ``Sec-WebSocket-Version`` for later versions."""
+
+    is_client: bool
+    """Whether this is the client's end."""
 
     opens_at_once: bool
     """Whether nothing of the opening handshake is to come any more."""

@@ -80,6 +80,7 @@ class HixieCodec:
         "_utf8_errors",
         "control_budget",
         "has_closing_handshake",
+        "is_client",
         "version",
     )
 
@@ -94,6 +95,7 @@ class HixieCodec:
         expected_response: bytes | None = None,
     ) -> None:
         self.version = version
+        self.is_client = client
         self.has_closing_handshake = version != 75
         self._max_message_size = settings.max_message_size
         self._max_skip_size = settings.max_skip_size

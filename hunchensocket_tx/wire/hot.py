@@ -10,6 +10,7 @@ import os
 __all__ = [
     "Parts",
     "apply_mask",
+    "masked_frame",
     "message_frame",
     "payload_of",
     "take_messages",
@@ -27,6 +28,7 @@ try:
     from hunchensocket_tx.wire._speedups import (
         Parts,
         apply_mask,
+        masked_frame,
         message_frame,
         payload_of,
         take_messages,
@@ -37,6 +39,7 @@ except ImportError as error:
     from hunchensocket_tx.wire.pure import (
         Parts,
         apply_mask,
+        masked_frame,
         message_frame,
         payload_of,
         take_messages,

@@ -7,8 +7,8 @@ something to remember, so that an idle connection holds little.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.deflate import Deflate
@@ -29,7 +29,8 @@ from hunchensocket_tx.wire.frames import (
     is_sendable_close_code,
     opcode_and_payload,
 )
-from hunchensocket_tx.wire.hot import message_frame, payload_of, take_messages
+from hunchensocket_tx.wire.hot import masked_frame, message_frame, payload_of, take_messages
+from hunchensocket_tx.wire.masking_keys import KEY_SIZE, new_key
 from hunchensocket_tx.wire.reader import FrameReader
 
 __all__ = ["HybiCodec"]
@@ -43,7 +44,7 @@ class HybiCodec:
     :param client: whether this is the client's end, which masks what it sends.
     :param deflate: permessage-deflate, if it was agreed upon.
     :param pieces: whether to yield messages piece by piece, as they arrive.
-    :param random: returns so many unpredictable bytes, for masking keys (10.3).
+    :param random: returns so many unpredictable bytes, for masking keys (10.3); the system's by default.
 
     :ivar control_budget: how many control frames may still come; the owner, who has a clock, refills it.
     """
@@ -59,16 +60,17 @@ class HybiCodec:
         "_is_plain",
         "_largest",
         "_masked",
+        "_new_key",
         "_opened",
         "_part_compressed",
         "_part_first",
         "_pieces",
-        "_random",
         "_reader",
         "_rest",
         "_settings",
         "control_budget",
         "has_more",
+        "is_client",
         "version",
     )
 
@@ -80,9 +82,10 @@ class HybiCodec:
         client: bool = False,
         deflate: Deflate | None = None,
         pieces: bool = False,
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] | None = None,
     ) -> None:
         self.version = version
+        self.is_client = client
         self.control_budget = settings.max_control_frames
         self.has_more = False
         self._settings = settings
@@ -90,7 +93,7 @@ class HybiCodec:
         self._masked = not client  # what arrives; what is sent is masked by clients
         self._deflate = deflate
         self._pieces = pieces
-        self._random = random
+        self._new_key = new_key if random is None else partial(random, KEY_SIZE)
         self._opened = self._ended = self._close_sent = False
         self._is_plain = False  # whether frames that are whole messages may come next, and nothing waits
         self._rest = b""  # what is not read yet: the start of a frame's head, or what has to wait
@@ -187,9 +190,9 @@ class HybiCodec:
             that are sent together with what an attacker chooses (RFC 7692 section 8).
         :raises UnicodeEncodeError: for text with lone surrogates, which has no UTF-8.
         """
-        if self._masked and (self._deflate is None or not compress):
+        if self._deflate is None or not compress:
             try:
-                return message_frame(message)
+                return message_frame(message) if self._masked else masked_frame(message, self._new_key())
             except TypeError:
                 pass  # it is like bytes, or no message at all
         opcode, payload = opcode_and_payload(message)
@@ -249,4 +252,4 @@ class HybiCodec:
         return self._frame(CLOSE, payload)
 
     def _frame(self, first: int, payload: bytes, final: int = FIN) -> bytes:
-        return build_frame(first | final, payload, None if self._masked else self._random(4))
+        return build_frame(first | final, payload, None if self._masked else self._new_key())

@@ -12,13 +12,14 @@ from hunchensocket_tx.wire.headers import is_token, parse_extensions
 from hunchensocket_tx.wire.hybi import HybiCodec
 from hunchensocket_tx.wire.opening import HeaderFields, OpeningRequest, Refusal, render_head
 
-__all__ = ["HYBI_VERSIONS", "HybiOffer", "accept_value", "hybi_subprotocols", "judge_hybi"]
+__all__ = ["HYBI_VERSIONS", "KEY_SIZE", "HybiOffer", "accept_value", "hybi_subprotocols", "judge_hybi"]
 
 HYBI_VERSIONS = (13, 8, 7)
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 KEY_SIZE = 16
+"""Bytes of a key, before base64."""
 
 
 def accept_value(key: str) -> str:

@@ -1,4 +1,4 @@
-"""The values of an opening handshake at the server: what was asked, what is offered, what is refused."""
+"""The values of an opening handshake: what was asked, what is offered, what is refused, what is agreed upon."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hunchensocket_tx.wire.answer import Answer
 from hunchensocket_tx.wire.events import Codec
 from hunchensocket_tx.wire.headers import is_field_value
 
-__all__ = ["HeaderFields", "Offer", "OpeningRequest", "Refusal", "check_extra_headers", "render_head"]
+__all__ = [
+    "Agreement",
+    "ClientHandshake",
+    "HeaderFields",
+    "Offer",
+    "OpeningRequest",
+    "Refusal",
+    "check_extra_headers",
+    "render_head",
+]
 
 HeaderFields = Sequence[tuple[str, str]]
 """Fields to send, in order; a name may occur more than once."""
@@ -88,8 +98,36 @@ class Offer(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """What a client and its server agreed upon.
+
+    :ivar codec: for what follows the head of the server's answer.
+    :ivar extensions: as they stand in the header field; empty for none.
+    """
+
+    codec: Codec
+    subprotocol: str | None = None
+    extensions: str = ""
+
+
+class ClientHandshake(Protocol):
+    """A client's opening handshake, of any version."""
+
+    version: int
+
+    request: bytes
+    """What to send."""
+
+    def check(self, answer: Answer) -> Agreement:
+        """Judge the head of the server's answer.
+
+        :raises HandshakeFailed: if the client has to give up.
+        """
+
+
 def check_extra_headers(headers: Iterable[tuple[str, str]]) -> HeaderFields:
-    """Return fields that an application adds to an answer, unchanged.
+    """Return fields that an application adds to a request or an answer, unchanged.
 
     :raises ValueError: for a field that belongs to the handshake, or one that would break out of its line.
     """

@@ -11,10 +11,22 @@ from functools import cache
 
 from hunchensocket_tx.wire.events import Event
 
-__all__ = ["Parts", "apply_mask", "message_frame", "payload_of", "take_messages", "take_texts", "text_frame"]
+__all__ = [
+    "Parts",
+    "apply_mask",
+    "masked_frame",
+    "message_frame",
+    "payload_of",
+    "take_messages",
+    "take_texts",
+    "text_frame",
+]
 
 TEXT, BINARY = 0x81, 0x82
 """First bytes of a frame that is a whole message: FIN and the opcode (RFC 6455 section 5.2)."""
+
+MASKED = 0x80
+"""Bit of the second byte."""
 
 SMALL = 1024
 """Bytes up to which big integers mask faster than tables do."""
@@ -123,6 +135,19 @@ def message_frame(message: str | bytes) -> bytes:
     if size < 65536:
         return bytes((first, 126, size >> 8, size & 0xFF)) + payload
     return bytes((first, 127)) + size.to_bytes(8, "big") + payload
+
+
+def masked_frame(message: str | bytes, key: bytes) -> bytes:
+    """Return the frame that is a whole message, masked as clients have to (RFC 6455 section 5.3).
+
+    :param key: four bytes, which are for this frame alone.
+    :raises UnicodeEncodeError: for text with lone surrogates, which has no UTF-8.
+    :raises TypeError: for what is neither str nor bytes.
+    """
+    plain = message_frame(message)
+    length = plain[1]
+    start = 2 if length < 126 else 4 if length == 126 else 10
+    return b"%c%c%b%b%b" % (plain[0], length | MASKED, plain[2:start], key, apply_mask(plain[start:], key))
 
 
 def payload_of(message: str | bytes) -> bytes | memoryview:
