@@ -24,6 +24,7 @@ from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.timers import Timers
 from hunchensocket_tx.tls import ClientTLS
 from hunchensocket_tx.urls import WebSocketURL
+from hunchensocket_tx.version import __version__
 from hunchensocket_tx.wire.deflate_offer import DeflateOffer, usual_offers
 from hunchensocket_tx.wire.hixie_client import HixieClientHandshake
 from hunchensocket_tx.wire.hybi_client import HybiClientHandshake
@@ -254,6 +255,8 @@ class _Client:
         names = {name.lower() for name, _ in fields}
         if url.authorization is not None and "authorization" not in names:
             own.append(("Authorization", url.authorization))
+        if "user-agent" not in names:
+            own.append(("User-Agent", f"hunchensocket_tx/{__version__}"))
         if self.cookies is not None and (cookies := cookie_field(self.cookies, url)):
             own.append(("Cookie", cookies))
         if self.version == 76:

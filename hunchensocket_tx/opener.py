@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
@@ -15,7 +15,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from hunchensocket_tx.errors import ConnectTimeout, HandshakeFailed, HandshakeTimeout
+from hunchensocket_tx.errors import ConnectTimeout, HandshakeFailed, HandshakeRefused, HandshakeTimeout
 from hunchensocket_tx.fastest import fastest_transport
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
@@ -62,6 +62,7 @@ class Opener(Protocol):
         self._reader = AnswerReader(SWITCHING)
         self._timer: IDelayedCall | None = None
         self._stream: WebSocketStream | None = None
+        self._asked = False  # whether the request is sent
         self._connector: Any = None
 
     # What the transport calls
@@ -91,7 +92,7 @@ class Opener(Protocol):
         """Fail, if there is no WebSocket yet."""
         if self.opened.called:
             return
-        if self._timer is not None and reason.check(ConnectionDone):
+        if self._asked and reason.check(ConnectionClosed):
             try:
                 self._handshake.check(self._reader.end())
             except HandshakeFailed as error:
@@ -108,6 +109,7 @@ class Opener(Protocol):
             self._fail(Failure(HandshakeFailed(f"the opening handshake failed: {end.reason or end.code}")))
 
     def _send_request(self) -> None:
+        self._asked = True
         seconds = self._settings.handshake_timeout
         self._wait(
             seconds,
@@ -172,7 +174,18 @@ class Opener(Protocol):
 
     def _wait(self, seconds: float, error: Exception) -> None:
         self._stop_waiting()
-        self._timer = self._clock.callLater(seconds, partial(self._fail, Failure(error)))
+        self._timer = self._clock.callLater(seconds, partial(self._time_is_over, error))
+
+    def _time_is_over(self, error: Exception) -> None:
+        """Fail; with what the server has said, if it only never came to the end of that."""
+        try:
+            if self._asked and self._stream is None:
+                self._handshake.check(self._reader.end())
+        except HandshakeRefused as refusal:
+            error = refusal
+        except HandshakeFailed:
+            pass  # it has said nothing of use
+        self._fail(Failure(error))
 
     def _stop_waiting(self) -> None:
         timer, self._timer = self._timer, None

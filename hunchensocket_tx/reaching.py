@@ -71,6 +71,11 @@ def explain(error: BaseException, url: WebSocketURL, timeout: float) -> PeerErro
         )
     if isinstance(error, (SSL.Error, VerificationError)):
         return _explain_tls(error, url)
+    if url.secure and isinstance(error, twisted_errors.ConnectionClosed):
+        return CertificateRejected(
+            f"{place} closed the connection within the TLS handshake: is this a TLS port? Without TLS, the URL "
+            "begins with ws:"
+        )
     if isinstance(error, (twisted_errors.ConnectionClosed, twisted_errors.ConnectError, OSError)):
         return CannotConnect(f"{place} could not be reached: {error}")
     return None

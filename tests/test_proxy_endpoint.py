@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import error, reactor
 from twisted.internet.address import HostnameAddress
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.endpoints import wrapClientTLS
-from twisted.internet.error import (
-    ConnectionDone,
-    ConnectionRefusedError,
-    DNSLookupError,
-    NoProtocol,
-    TimeoutError,
-)
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions
@@ -43,13 +36,10 @@ class OneFactory(Factory):
     def __init__(self, made: Any) -> None:
         self.made = made
         self.address: Any = None
-        self.starts: list[str] = []
-
-    def startFactory(self) -> None:
-        self.starts.append("start")
+        self.stopped: Deferred[None] = Deferred()
 
     def stopFactory(self) -> None:
-        self.starts.append("stop")
+        self.stopped.callback(None)
 
     def buildProtocol(self, addr: Any) -> Any:
         self.address = addr
@@ -141,11 +131,11 @@ class TunnelTests(ProxyCase):
         proxy = await self.start([(b"\r\n\r\n", OK)])
         listener = Listener()
         factory = await self.connect(through(proxy, reactor, "server.example", 443), listener)
-        self.assertEqual(factory.starts, ["start"])
+        self.assertEqual(factory.numPorts, 1)
         self.proxies[0].transport.loseConnection()
         await listener.lost
         self.assertEqual(listener.events, ["made", "lost"])
-        self.assertEqual(factory.starts, ["start", "stop"])
+        await factory.stopped
 
     async def test_tls_goes_around_it(self) -> None:
         server, client = tls_pair(self)
@@ -176,9 +166,9 @@ class TLSFailureTests(ProxyCase):
         """Check that connecting fails, with words on TLS, and that the connection ends."""
         endpoint = through(proxy, reactor, "server.example", 443, tls=tls)
         waiting: Any = endpoint.connect(OneFactory(Listener()))
-        error = await self.assertFailure(waiting, ProxyFailed)
-        self.assertIn(f"TLS with the proxy {proxy} failed", str(error))
-        self.assertIsNotNone(error.__cause__)
+        told = await self.assertFailure(waiting, ProxyFailed)
+        self.assertIn(f"TLS with the proxy {proxy} failed", str(told))
+        self.assertIsNotNone(told.__cause__)
         await self.proxies[-1].lost
 
     async def test_a_certificate_that_is_not_trusted_is_told(self) -> None:
@@ -230,17 +220,17 @@ class FailureTests(SynchronousTestCase):
 
     def assert_told(self, connecting: Deferred[Any], *words: str) -> None:
         """Check that it failed, in some words, and that nothing is left behind."""
-        error = self.failureResultOf(connecting, ProxyFailed).value
+        told = self.failureResultOf(connecting, ProxyFailed).value
         for word in (*words, "http://proxy.example:3128"):
-            self.assertIn(word, str(error))
-        self.assertNotIn("secret", f"{error} {error!r} {error.__cause__!r}")
+            self.assertIn(word, str(told))
+        self.assertNotIn("secret", f"{told} {told!r} {told.__cause__!r}")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_proxy_that_cannot_be_reached_is_named_with_the_mend(self) -> None:
         for failure, words in (
-            (ConnectionRefusedError(), "Connection was refused"),
-            (DNSLookupError(), "no address is known for the name proxy.example"),
-            (TimeoutError(), "timeout"),
+            (error.ConnectionRefusedError(), "Connection was refused"),
+            (error.DNSLookupError(), "no address is known for the name proxy.example"),
+            (error.TimeoutError(), "timeout"),
         ):
             with self.subTest(words=words):
                 self.fake = FakeEndpoint(failure)
@@ -255,14 +245,14 @@ class FailureTests(SynchronousTestCase):
         self.fake.protocol.dataReceived(b"HTTP/1.1 407 No\r\n\r\n")
         self.assertTrue(self.fake.transport.disconnected)
         self.fake.protocol.dataReceived(OK)
-        self.fake.protocol.connectionLost(Failure(ConnectionDone()))
+        self.fake.protocol.connectionLost(Failure(error.ConnectionDone()))
         self.assert_told(connecting, "does not accept the username and password")
         self.assertIsNone(self.factory.address)
 
     def test_a_connection_that_is_lost_in_the_dialogue_is_told(self) -> None:
         connecting = self.connect()
         self.fake.protocol.dataReceived(OK[:-1])
-        self.fake.protocol.connectionLost(Failure(ConnectionDone()))
+        self.fake.protocol.connectionLost(Failure(error.ConnectionDone()))
         self.assert_told(connecting, "closed the connection without an answer to CONNECT server.example:443")
 
     def test_a_proxy_that_is_not_reached_in_time_is_told(self) -> None:
@@ -291,7 +281,7 @@ class FailureTests(SynchronousTestCase):
         connecting.cancel()
         self.assertTrue(self.fake.transport.disconnected)
         self.fake.protocol.dataReceived(OK)
-        self.fake.protocol.connectionLost(Failure(ConnectionDone()))
+        self.fake.protocol.connectionLost(Failure(error.ConnectionDone()))
         self.failureResultOf(connecting, CancelledError)
         self.assertIsNone(self.factory.address)
 
@@ -303,19 +293,19 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_factory_that_has_no_protocol_drops_the_connection(self) -> None:
-        for made, error in ((None, NoProtocol), (ZeroDivisionError(), ZeroDivisionError)):
+        for made, expected in ((None, error.NoProtocol), (ZeroDivisionError(), ZeroDivisionError)):
             with self.subTest(made=made):
                 self.fake, self.factory = FakeEndpoint(), OneFactory(made)
                 connecting = self.connect()
                 self.fake.protocol.dataReceived(OK)
-                self.failureResultOf(connecting, error)
+                self.failureResultOf(connecting, expected)
                 self.assertTrue(self.fake.transport.disconnected)
 
     def test_a_transport_of_another_kind_goes_on_calling_the_dialogue_which_hands_on(self) -> None:
         connecting = self.connect()
         self.fake.protocol.dataReceived(OK + b"hel")
         self.fake.protocol.dataReceived(b"lo")
-        self.fake.protocol.connectionLost(Failure(ConnectionDone()))
+        self.fake.protocol.connectionLost(Failure(error.ConnectionDone()))
         listener = self.successResultOf(connecting)
         self.assertEqual((listener.data, listener.events), (b"hello", ["made", "data", "lost"]))
 

@@ -90,10 +90,12 @@ class ConnectTests(TunnelCase):
         self.assertNotIn("Basic is known", text)
 
     def test_407_to_credentials_says_that_they_are_wrong_and_does_not_show_them(self) -> None:
-        text = self.fails([self.connect(ADA), self.connect(ADA)], b"HTTP/1.1 407 No\r\n\r\n")
-        self.assertIn("does not accept the username and password", text)
-        self.assertNotIn("ada", text)
-        self.assertNotIn("cret", text)
+        for status in (407, 401):
+            said = b"HTTP/1.1 %d No\r\n\r\n" % status
+            text = self.fails([self.connect(ADA), self.connect(ADA)], said)
+            self.assertIn("does not accept the username and password", text)
+            self.assertNotIn("ada", text)
+            self.assertNotIn("cret", text)
 
     def test_a_proxy_that_wants_more_than_basic_is_named(self) -> None:
         said = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n"
@@ -103,6 +105,7 @@ class ConnectTests(TunnelCase):
         for status, words in (
             (403, "does not allow CONNECT to server.example:443 (403 'Because')"),
             (502, "cannot reach server.example:443 (502 'Because')"),
+            (500, "cannot reach server.example:443"),
             (503, "cannot reach server.example:443"),
             (504, "cannot reach server.example:443"),
             (405, "did not do CONNECT to server.example:443: it answered 405 'Because'"),

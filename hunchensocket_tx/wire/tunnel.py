@@ -107,14 +107,14 @@ class ConnectTunnel:
 
     def _refusal(self, answer: Answer) -> str:
         said = f"{answer.status} {answer.reason[:80]!r}"
-        if answer.status == 407:
+        if answer.status in (401, 407):  # tinyproxy says 401 to wrong ones
             return f"{_wanting_credentials(self._proxy, self._credentials)}{_schemes(answer)} ({said})"
         if answer.status == 403:
             return (
                 f"the proxy {self._proxy} does not allow CONNECT to {self._target} ({said}):"
                 " have its rules changed, for that port too, or do without it"
             )
-        if answer.status in (502, 503, 504):
+        if answer.status in (500, 502, 503, 504):  # 500 is tinyproxy's again
             return f"the proxy {self._proxy} cannot reach {self._target} ({said})"
         return f"the proxy {self._proxy} did not do CONNECT to {self._target}: it answered {said}"
 
