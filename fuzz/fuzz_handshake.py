@@ -15,6 +15,7 @@ from fuzz.common import ROOMY, Input, echo
 from hunchensocket_tx.addresses import DEFAULT_PORTS, host_with_port, normal_url, parse_origin
 from hunchensocket_tx.errors import InvalidSetting
 from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.wire.answer import Answer
 from hunchensocket_tx.wire.deflate import EXTENSION, Deflate, DeflateParameters
 from hunchensocket_tx.wire.events import Opened, Reply
 from hunchensocket_tx.wire.handshake import is_attempt, judge, subprotocols
@@ -26,7 +27,8 @@ from hunchensocket_tx.wire.headers import (
     parse_extensions,
     tokens,
 )
-from hunchensocket_tx.wire.hixie_handshake import HixieClientHandshake, HixieOffer
+from hunchensocket_tx.wire.hixie_client import HixieClientHandshake
+from hunchensocket_tx.wire.hixie_handshake import HixieOffer
 from hunchensocket_tx.wire.hybi import HybiCodec
 from hunchensocket_tx.wire.hybi_handshake import HybiOffer
 from hunchensocket_tx.wire.opening import Offer, OpeningRequest, Refusal, check_extra_headers, render_head
@@ -250,7 +252,7 @@ def _check_hixie_client(request: OpeningRequest) -> None:
     """Check that our own hixie client and our server come to terms, or that one of them says why not."""
     host, origin = (next(iter(request.all(name)), "") for name in ("host", "origin"))
     try:
-        client = HixieClientHandshake(host, request.target, origin=origin, random=Random(0))
+        client = HixieClientHandshake(host, request.target, ROOMY, origin=origin, random=Random(0))
     except ValueError:
         return
     head = Head.parse_own(client.request[:-8])
@@ -261,11 +263,11 @@ def _check_hixie_client(request: OpeningRequest) -> None:
         assert host_with_port(host, "ws") is None or not origin, verdict
     elif host_with_port(host, "ws") == host.lower():
         answer = Head.parse_own(verdict.accept(None, ()))
-        client.check(101, answer.fields)
+        agreement = client.check(Answer(101, "", answer.fields))
         server = verdict.codec()
         reply = server.receive(client.request[-8:])[0]
         assert isinstance(reply, Reply)
-        assert client.codec(ROOMY).receive(reply.data) == [Opened()]
+        assert agreement.codec.receive(reply.data) == [Opened()]
 
 
 def _check_parsers(fields: Fields) -> None:

@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.hixie_client import HixieClientHandshake
 
 KEY1, KEY2, KEY3 = "4 @1  46546xW%0l 1 5", "12998 5 Y3 1  .P00", b"^n:ds[4U"
@@ -155,5 +156,15 @@ def frame_76(text: str) -> bytes:
 
 
 def client_handshake(**changes: Any) -> HixieClientHandshake:
-    """Return the client's end of a handshake with fresh random keys."""
-    return HixieClientHandshake("example.com", "/demo", **{"origin": "http://example.com", **changes})
+    """Return the client's end of a handshake with fresh random keys.
+
+    :param changes: other arguments than those of the draft's section 1.2.
+    """
+    arguments: dict[str, Any] = {
+        "host": "example.com",
+        "target": "/demo",
+        "settings": Settings(),
+        "origin": "http://example.com",
+        **changes,
+    }
+    return HixieClientHandshake(**arguments)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from fuzz import fuzz_handshake, fuzz_hixie, fuzz_hybi
+from fuzz import fuzz_answer, fuzz_handshake, fuzz_hixie, fuzz_hybi
 from fuzz.common import Input, assembled, assert_same_pieces, cut, echo, feed
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.events import Closed, Event, Failed, Opened, Piece, Ping
@@ -40,14 +40,17 @@ class CorpusTests(SynchronousTestCase):
     def test_the_corpus_of_the_handshake_passes(self) -> None:
         self.run_corpus("handshake", fuzz_handshake.check)
 
+    def test_the_corpus_of_the_answer_passes(self) -> None:
+        self.run_corpus("answer", fuzz_answer.check)
+
     def test_an_empty_input_passes(self) -> None:
-        for check in (fuzz_hixie.check, fuzz_hybi.check, fuzz_handshake.check):
+        for check in (fuzz_hixie.check, fuzz_hybi.check, fuzz_handshake.check, fuzz_answer.check):
             check(b"")
 
     def test_targets_can_be_imported_without_atheris(self) -> None:
         program = (
             "import sys; sys.modules['atheris'] = None; import fuzz.__main__, fuzz.fuzz_hixie, fuzz.fuzz_hybi, "
-            "fuzz.fuzz_handshake"
+            "fuzz.fuzz_handshake, fuzz.fuzz_answer"
         )
         subprocess.run([sys.executable, "-c", program], cwd=FUZZ.parent, check=True)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx.errors import HandshakeFailed
-from hunchensocket_tx.settings import Settings
-from hunchensocket_tx.wire.events import Closed, Opened, Reply
-from hunchensocket_tx.wire.hixie_client import HixieClientHandshake
+from hunchensocket_tx.wire.answer import Answer
+from hunchensocket_tx.wire.events import Closed, Failed, Opened, Piece, Reply
+from hunchensocket_tx.wire.hixie import challenge_response
+from hunchensocket_tx.wire.hixie_client import HixieClientHandshake, make_key
+from hunchensocket_tx.wire.hixie_handshake import key_part
 from hunchensocket_tx.wire.opening import Offer, OpeningRequest
 from tests.support import RESPONSE, client_handshake
 from tests.wire_support import LINE_BREAKERS, OFFICIAL_ANSWER, HandshakeTestCase, parse_head, properties
@@ -24,6 +26,33 @@ def parse_request(data: bytes, *, secure: bool = False) -> tuple[OpeningRequest,
     first, fields = parse_head(head + separator)
     method, target, _ = first.split(" ")
     return OpeningRequest(method, target, fields, secure), rest
+
+
+class MakeKeyTests(SynchronousTestCase):
+    """Section 4.1 steps 16 to 25."""
+
+    @properties
+    @given(st.randoms(use_true_random=False))
+    def test_the_server_finds_the_part(self, random: Random) -> None:
+        key, part = make_key(random)
+        self.assertEqual(key_part(key), part)
+
+    @properties
+    @given(st.randoms(use_true_random=False))
+    def test_keys_are_made_as_the_draft_has_it(self, random: Random) -> None:
+        key, part = make_key(random)
+        spaces = key.count(" ")
+        noise = re.sub("[0-9 ]", "", key)
+        self.assertTrue(1 <= spaces <= 12)
+        self.assertTrue(1 <= len(noise) <= 12)
+        self.assertTrue(set(noise) <= {chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))}, noise)
+        self.assertEqual(key, key.strip(" "))
+        self.assertLessEqual(part, 4294967295 // spaces)
+        self.assertEqual(re.sub("[^0-9]", "", key), str(part * spaces))
+
+    def test_all_numbers_of_spaces_occur(self) -> None:
+        random = Random(76)
+        self.assertEqual({make_key(random)[0].count(" ") for _ in range(500)}, set(range(1, 13)))
 
 
 class ClientRequestTests(SynchronousTestCase):
@@ -52,7 +81,7 @@ class ClientRequestTests(SynchronousTestCase):
         self.assertEqual(request.fields["cookie"], ["a=1"])
 
     def test_the_host_is_sent_in_lower_case(self) -> None:
-        handshake = HixieClientHandshake("Example.COM:8080", "/Demo", origin="http://example.com")
+        handshake = client_handshake(host="Example.COM:8080", target="/Demo")
         request, _ = parse_request(handshake.request)
         self.assertEqual(request.fields["host"], ["example.com:8080"])
         self.assertEqual(request.target, "/Demo")
@@ -79,65 +108,76 @@ class ClientRequestTests(SynchronousTestCase):
                 {"headers": [("Cookie", f"a=1{breaker}")]},
                 {"headers": [(f"Cookie{breaker}", "a=1")]},
             ):
-                parameters: dict[str, Any] = {
-                    "host": "example.com",
-                    "target": "/",
-                    "origin": "http://example.com",
-                    **changes,
-                }
                 with self.subTest(changes), self.assertRaises(ValueError):
-                    HixieClientHandshake(**parameters)
+                    client_handshake(**changes)
+
+    def test_a_subprotocol_that_would_not_arrive_as_it_is_is_refused(self) -> None:
+        for subprotocol in ("", " ", " sample", "sample ", "sam\tple", "caf\xe9", "\u2603", "sample\x7f"):
+            with self.subTest(subprotocol), self.assertRaises(ValueError):
+                client_handshake(subprotocol=subprotocol)
 
     def test_a_target_that_is_no_path_of_printable_ascii_is_refused(self) -> None:
         for target in ("", "demo", "http://example.com/", "/de mo", "/d\xe9mo", "/demo\x7f"):
             with self.subTest(target), self.assertRaises(ValueError):
-                client_handshake_for(target)
+                client_handshake(target=target)
 
 
-def client_handshake_for(target: str) -> HixieClientHandshake:
-    """Return a client's handshake for a target."""
-    return HixieClientHandshake("example.com", target, origin="http://example.com")
+RIGHT = {
+    "upgrade": ["WebSocket"],
+    "connection": ["Upgrade"],
+    "sec-websocket-origin": ["http://example.com"],
+    "sec-websocket-location": ["ws://example.com/demo"],
+}
+"""The fields of a right answer to :func:`client_handshake`."""
 
 
 class ClientCheckTests(SynchronousTestCase):
     """Section 4.1 steps 32 to 41: what a client fails for. Names compare in lower case, most values exactly."""
 
-    def answer(self, **changes: list[str]) -> dict[str, list[str]]:
-        fields = {
-            "upgrade": ["WebSocket"],
-            "connection": ["Upgrade"],
-            "sec-websocket-origin": ["http://example.com"],
-            "sec-websocket-location": ["ws://example.com/demo"],
-        }
-        fields.update((name.replace("_", "-"), values) for name, values in changes.items())
-        return fields
+    def answer(self, status: int = 101, /, **changes: list[str]) -> Answer:
+        fields = {name.replace("_", "-"): values for name, values in changes.items()}
+        return Answer(status, "", {**RIGHT, **fields})
 
     def assert_fails(self, handshake: HixieClientHandshake, **changes: list[str]) -> None:
         with self.subTest(changes), self.assertRaises(HandshakeFailed):
-            handshake.check(101, self.answer(**changes))
+            handshake.check(self.answer(**changes))
 
     def test_a_right_answer_is_taken(self) -> None:
-        client_handshake().check(101, self.answer())
+        client_handshake().check(self.answer())
 
     def test_the_official_answer_is_taken(self) -> None:
         _, fields = parse_head(OFFICIAL_ANSWER[: -len(RESPONSE)])
-        client_handshake(subprotocol="sample").check(101, fields)
+        client_handshake(subprotocol="sample").check(Answer(101, "", fields))
 
     def test_another_status_fails(self) -> None:
         for status in (100, 200, 302, 400, 403, 407, 426, 500):
             with self.subTest(status), self.assertRaises(HandshakeFailed) as caught:
-                client_handshake().check(status, self.answer())
+                client_handshake().check(self.answer(status))
             self.assertIn(str(status), str(caught.exception))
 
+    def test_http_1_0_fails(self) -> None:
+        with self.assertRaisesRegex(HandshakeFailed, "HTTP/1.0"):
+            client_handshake().check(Answer(101, "", RIGHT, http_version="1.0"))
+
+    def test_any_reason_will_do(self) -> None:
+        for reason in ("", "Switching Protocols", "Web Socket Protocol Handshake"):
+            client_handshake().check(Answer(101, reason, RIGHT))
+
+    def test_the_text_names_the_field_and_what_it_should_be(self) -> None:
+        with self.assertRaises(HandshakeFailed) as caught:
+            client_handshake().check(self.answer(sec_websocket_location=["ws://example.com/"]))
+        for part in ("sec-websocket-location", "'ws://example.com/'", "'ws://example.com/demo'"):
+            self.assertIn(part, str(caught.exception))
+
     def test_unknown_fields_are_ignored(self) -> None:
-        client_handshake().check(101, self.answer(server=["x"], date=["y"], set_cookie=["a=1", "b=2"]))
+        client_handshake().check(self.answer(server=["x"], date=["y"], set_cookie=["a=1", "b=2"]))
 
     def test_a_missing_field_fails(self) -> None:
-        for name in self.answer():
+        for name in RIGHT:
             self.assert_fails(client_handshake(), **{name: []})
 
     def test_a_repeated_field_fails(self) -> None:
-        for name, values in self.answer().items():
+        for name, values in RIGHT.items():
             self.assert_fails(client_handshake(), **{name: values * 2})
 
     def test_upgrade_compares_exactly(self) -> None:
@@ -145,7 +185,7 @@ class ClientCheckTests(SynchronousTestCase):
             self.assert_fails(client_handshake(), upgrade=[value])
 
     def test_connection_compares_in_lower_case(self) -> None:
-        client_handshake().check(101, self.answer(connection=["upgrade"]))
+        client_handshake().check(self.answer(connection=["upgrade"]))
         for value in ("close", "keep-alive, Upgrade", ""):
             self.assert_fails(client_handshake(), connection=[value])
 
@@ -165,16 +205,48 @@ class ClientCheckTests(SynchronousTestCase):
             self.assert_fails(client_handshake(), sec_websocket_origin=[value])
 
     def test_the_origin_may_come_back_in_lower_case(self) -> None:
-        client_handshake(origin="http://Example.COM").check(101, self.answer())
+        client_handshake(origin="http://Example.COM").check(self.answer())
 
     def test_a_subprotocol_that_was_asked_for_has_to_come_back(self) -> None:
-        client_handshake(subprotocol="sample").check(101, self.answer(sec_websocket_protocol=["sample"]))
+        client_handshake(subprotocol="sample").check(self.answer(sec_websocket_protocol=["sample"]))
         for values in ([], ["Sample"], ["other"], [""], ["sample", "sample"], ["sample, other"]):
             self.assert_fails(client_handshake(subprotocol="sample"), sec_websocket_protocol=values)
 
     def test_a_subprotocol_that_was_not_asked_for_fails_even_if_it_is_empty(self) -> None:
         for values in (["sample"], ["None"], ["", ""], [""]):
             self.assert_fails(client_handshake(), sec_websocket_protocol=values)
+
+
+class ResponseTests(SynchronousTestCase):
+    """Section 4.1 steps 42 and 43: the sixteen bytes behind the head."""
+
+    def test_the_response_to_another_challenge_fails(self) -> None:
+        for response in (RESPONSE, bytes(16), RESPONSE[::-1]):
+            (failed,) = client_handshake().check(Answer(101, "", RIGHT)).codec.receive(response)
+            assert isinstance(failed, Failed)
+            self.assertIn("challenge", failed.reason)
+
+    def test_a_response_that_is_wrong_in_one_bit_fails(self) -> None:
+        for seed in range(8):
+            handshake = client_handshake(random=Random(seed))
+            right = solve(handshake)
+            for index in range(16):
+                wrong = bytes(octet ^ (1 << seed if place == index else 0) for place, octet in enumerate(right))
+                (failed,) = handshake.check(Answer(101, "", RIGHT)).codec.receive(wrong)
+                self.assertIsInstance(failed, Failed)
+            self.assertEqual(handshake.check(Answer(101, "", RIGHT)).codec.receive(right), [Opened()])
+
+    def test_messages_come_in_pieces_if_that_is_wanted(self) -> None:
+        handshake = client_handshake(pieces=True)
+        codec = handshake.check(Answer(101, "", RIGHT)).codec
+        self.assertEqual(codec.receive(solve(handshake) + b"\x00hi\xff"), [Opened(), Piece("hi", True)])
+
+
+def solve(handshake: HixieClientHandshake) -> bytes:
+    """Return the response that a server has to make to a request."""
+    request, key3 = parse_request(handshake.request)
+    part1, part2 = (key_part(request.all(f"sec-websocket-key{index}")[0]) for index in (1, 2))
+    return challenge_response(part1, part2, key3)
 
 
 class RoundTripTests(HandshakeTestCase):
@@ -187,8 +259,9 @@ class RoundTripTests(HandshakeTestCase):
         request, key3 = parse_request(handshake.request, secure=secure)
         offer = self.offer(request, origins="*")
         status, fields = parse_head(offer.accept(subprotocol, [("Set-Cookie", "a=1")]))
-        handshake.check(int(status.split(" ")[1]), fields)
-        server, client = offer.codec(), handshake.codec(Settings())
+        agreement = handshake.check(Answer(int(status.split(" ")[1]), "", fields))
+        self.assertEqual((agreement.subprotocol, agreement.extensions), (subprotocol, ""))
+        server, client = offer.codec(), agreement.codec
         reply, opened = server.receive(key3)
         assert isinstance(reply, Reply)
         self.assertEqual(opened, Opened())
@@ -223,7 +296,7 @@ class RoundTripTests(HandshakeTestCase):
                 for secure in (False, True):
                     with self.subTest(host=host, target=target, secure=secure):
                         self.meet(
-                            HixieClientHandshake(host, target, secure=secure, origin="http://a.example"),
+                            client_handshake(host=host, target=target, secure=secure, origin="http://a.example"),
                             secure=secure,
                         )
 

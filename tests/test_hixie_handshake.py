@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from random import Random
-
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx.wire.events import Opened, Reply
-from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols, key_part, make_key
+from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols, key_part
 from hunchensocket_tx.wire.opening import Refusal
 from tests.support import KEY3
 from tests.wire_support import (
@@ -20,7 +15,6 @@ from tests.wire_support import (
     HandshakeTestCase,
     opening,
     parse_head,
-    properties,
 )
 
 
@@ -70,33 +64,6 @@ class KeyPartTests(SynchronousTestCase):
     def test_a_vector_with_one_more_space_is_refused(self) -> None:
         # One of the official keys; a lenient HTTP layer that collapses or adds spaces breaks the handshake.
         self.assert_refused(VECTORS[0].key1 + " ", VECTORS[1].key1 + " ")
-
-
-class MakeKeyTests(SynchronousTestCase):
-    """Section 4.1 steps 16 to 25."""
-
-    @properties
-    @given(st.randoms(use_true_random=False))
-    def test_the_server_finds_the_part(self, random: Random) -> None:
-        key, part = make_key(random)
-        self.assertEqual(key_part(key), part)
-
-    @properties
-    @given(st.randoms(use_true_random=False))
-    def test_keys_are_made_as_the_draft_has_it(self, random: Random) -> None:
-        key, part = make_key(random)
-        spaces = key.count(" ")
-        noise = re.sub("[0-9 ]", "", key)
-        self.assertTrue(1 <= spaces <= 12)
-        self.assertTrue(1 <= len(noise) <= 12)
-        self.assertTrue(set(noise) <= {chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))}, noise)
-        self.assertEqual(key, key.strip(" "))
-        self.assertLessEqual(part, 4294967295 // spaces)
-        self.assertEqual(re.sub("[^0-9]", "", key), str(part * spaces))
-
-    def test_all_numbers_of_spaces_occur(self) -> None:
-        random = Random(76)
-        self.assertEqual({make_key(random)[0].count(" ") for _ in range(500)}, set(range(1, 13)))
 
 
 class SubprotocolTests(SynchronousTestCase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hunchensocket_tx.errors import HandshakeFailed
 from hunchensocket_tx.wire.headers import is_field_value, is_token
@@ -19,6 +19,10 @@ MAX_FIELDS = 200
 MAX_BODY = 4096
 """Bytes of a body that are kept."""
 
+MAX_CHUNK_LINE = 256
+"""Bytes of the line before a chunk, its end included."""
+
+_TLS_ALERT = b"\x15"
 _STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-5][0-9][0-9])(?: (.*))?\Z")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?\Z")
 
@@ -57,6 +61,7 @@ class AnswerReader:
         self._data = b""
         self._seen = 0  # bytes in which no head ends
         self._head: Answer | None = None
+        self._body = _Body(0)
 
     def receive(self, data: bytes) -> Answer | None:
         """Take what arrived, however it was cut.
@@ -76,11 +81,11 @@ class AnswerReader:
                 self.rest, self._data = self._data, b""
                 return head
             if head.status >= 200:
-                self._head = head
+                self._head, self._body = head, _body(head)
             elif head.status == 101:
                 raise HandshakeFailed("the server switches to another protocol, which nobody asked for")
-        body, complete = _body(self._head, self._data)
-        return _with_body(self._head, body) if complete else None
+        data, self._data = self._data, b""
+        return replace(self._head, body=self._body.start) if self._body.receive(data) else None
 
     def end(self) -> Answer:
         """Return what there is, as nothing more will come.
@@ -90,21 +95,26 @@ class AnswerReader:
         if self._head is None:
             what = "in the midst of its answer" if self._data else "without an answer"
             raise HandshakeFailed(f"the server closed the connection {what} to the opening handshake")
-        return _with_body(self._head, _body(self._head, self._data)[0])
+        return replace(self._head, body=self._body.start)
 
     def _check_start(self, end: int) -> None:
         """Judge what can be judged before a head is complete, so that nobody waits for what never comes."""
         start = self._data[:7]
         if start != b"HTTP/1."[: len(start)]:
+            if start.startswith(_TLS_ALERT):
+                raise HandshakeFailed(
+                    "this is not a web server, but one that speaks TLS: say wss:// (or https://)"
+                )
             raise HandshakeFailed(f"this is not a web server: it begins with {self._data[:20]!r}")
-        if (len(self._data) if end < 0 else end) > MAX_HEAD:
+        # Of an end that is yet to come, three bytes may be there.
+        if (len(self._data) - 3 if end < 0 else end) > MAX_HEAD:
             raise HandshakeFailed(f"the head of the server's answer is over {MAX_HEAD} bytes")
 
 
 def _parse_head(data: bytes) -> Answer:
     first, *lines = data.decode("latin-1").split("\r\n")
     match = _STATUS_LINE.match(first)
-    if match is None:
+    if match is None or not is_field_value(first):
         raise HandshakeFailed(f"this is not the status line of an HTTP answer: {first[:80]!r}")
     if len(lines) > MAX_FIELDS:
         raise HandshakeFailed(f"the server's answer has over {MAX_FIELDS} fields")
@@ -117,36 +127,58 @@ def _parse_head(data: bytes) -> Answer:
     return Answer(int(match[2]), match[3] or "", fields, match[1])
 
 
-def _with_body(head: Answer, body: bytes) -> Answer:
-    return Answer(head.status, head.reason, head.fields, head.http_version, body[:MAX_BODY])
-
-
-def _body(head: Answer, data: bytes) -> tuple[bytes, bool]:
-    """Return what there is of a body, and whether there is as much as anybody wants."""
+def _body(head: Answer) -> _Body:
+    """Return what collects the body behind a head (RFC 9112 section 6.3)."""
     if head.status in (204, 304):
-        return b"", True
+        return _Body(0)
     if head.all("transfer-encoding"):
-        return _dechunked(data)
+        return _ChunkedBody(MAX_BODY)
     sizes = head.all("content-length")
     if len(set(sizes)) == 1 and sizes[0].isascii() and sizes[0].isdigit():
-        size = min(int(sizes[0][:9]), MAX_BODY)
-        return data[:size], len(data) >= size
-    return data, len(data) >= MAX_BODY
+        return _Body(min(int(sizes[0][:9]), MAX_BODY))
+    return _Body(MAX_BODY)
 
 
-def _dechunked(data: bytes) -> tuple[bytes, bool]:
-    """Take chunks apart (RFC 9112 section 7.1)."""
-    body, position = b"", 0
-    while len(body) < MAX_BODY:
-        end = data.find(b"\r\n", position)
-        if end < 0:
-            return body, False
-        size = _CHUNK_SIZE.match(data[position:end])
-        if size is None or not int(size[1], 16):
-            return body, True  # the last one, or nonsense, at which the quotation may end as well
-        start = end + 2
-        position = start + int(size[1], 16) + 2
-        body += data[start : position - 2]
-        if position > len(data):
-            return body, len(body) >= MAX_BODY
-    return body, True
+class _Body:
+    """Collects a body.
+
+    :param size: how many bytes are wanted of it.
+
+    :ivar start: what there is.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.start = b""
+        self._size = size
+
+    def receive(self, data: bytes) -> bool:
+        """Take what arrived; tell whether there is as much as is wanted, or nothing more to come."""
+        self.start += data[: self._size - len(self.start)]
+        return len(self.start) >= self._size
+
+
+class _ChunkedBody(_Body):
+    """Takes chunks apart, each when it arrives (RFC 9112 section 7.1)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._data = b""
+        self._left = 0  # bytes of a chunk, with those of its line end
+
+    def receive(self, data: bytes) -> bool:
+        self._data += data
+        while self._data:
+            if self._left:
+                piece, self._data = self._data[: self._left], self._data[self._left :]
+                if super().receive(piece[: max(0, self._left - 2)]):
+                    return True
+                self._left -= len(piece)
+                continue
+            end = self._data.find(b"\r\n", 0, MAX_CHUNK_LINE)
+            if end < 0:
+                return len(self._data) >= MAX_CHUNK_LINE
+            size = _CHUNK_SIZE.match(self._data[:end])
+            if size is None or not int(size[1], 16):
+                return True  # the last one, or nonsense, at which the quotation may end as well
+            self._left, self._data = int(size[1], 16) + 2, self._data[end + 2 :]
+        return False

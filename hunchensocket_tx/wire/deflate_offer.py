@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hunchensocket_tx.errors import HandshakeFailed, InvalidSetting
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.deflate import EXTENSION, DeflateParameters
-from hunchensocket_tx.wire.headers import Extension, parse_extensions
+from hunchensocket_tx.wire.headers import Extension, parse_extensions, shown
 
 __all__ = ["DeflateOffer", "agreed_parameters", "usual_offers"]
 
@@ -22,7 +22,7 @@ class DeflateOffer:
     :ivar server_max_window_bits: largest window of the server's as a power of two, 8 to 15; None for any.
     :ivar client_max_window_bits: whether the server may limit our window; a number, 8 to 15, also tells what we
         will not go beyond.
-    :raises InvalidSetting: for other numbers.
+    :raises InvalidSetting: for other values.
     """
 
     server_no_context_takeover: bool = False
@@ -31,9 +31,12 @@ class DeflateOffer:
     client_max_window_bits: int | bool = True
 
     def __post_init__(self) -> None:
-        for name in ("server_max_window_bits", "client_max_window_bits"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, bool) and not 8 <= value <= 15:
+        server, client = self.server_max_window_bits, self.client_max_window_bits
+        for name, value, is_open in (
+            ("server_max_window_bits", server, server is None),
+            ("client_max_window_bits", client, isinstance(client, bool)),
+        ):
+            if not is_open and (type(value) is not int or not 8 <= value <= 15):
                 raise InvalidSetting(f"{name}: give a number from 8 to 15, not {value!r}")
 
     def __str__(self) -> str:
@@ -66,15 +69,14 @@ class DeflateOffer:
             return None
         if server_bits > (self.server_max_window_bits or 15):
             return None
-        if "client_max_window_bits" in given and not self.client_max_window_bits:
+        limit = 15 if isinstance(self.client_max_window_bits, bool) else self.client_max_window_bits
+        if "client_max_window_bits" in given and (not self.client_max_window_bits or client_bits > limit):
             return None
-        if self.client_max_window_bits is not True and self.client_max_window_bits:
-            client_bits = min(client_bits, self.client_max_window_bits)
         return DeflateParameters(
             server_no_context_takeover="server_no_context_takeover" in given,
             client_no_context_takeover="client_no_context_takeover" in given or self.client_no_context_takeover,
             server_max_window_bits=server_bits,
-            client_max_window_bits=client_bits,
+            client_max_window_bits=min(client_bits, limit),
         )
 
 
@@ -102,10 +104,15 @@ def agreed_parameters(values: Sequence[str], offers: Sequence[DeflateOffer]) -> 
     if not any(values):
         return None
     extensions = parse_extensions(values)
-    parameters = None
+    fits: list[DeflateParameters] = []
     if len(extensions) == 1 and extensions[0].name == EXTENSION and "," not in ",".join(values):
         answers = (offer.answered_by(extensions[0]) for offer in offers)
-        parameters = next((found for found in answers if found is not None), None)
-    if parameters is None:
-        raise HandshakeFailed(f"the server agrees on extensions that were not offered: {', '.join(values)}")
-    return parameters
+        fits = [found for found in answers if found is not None]
+    if not fits:
+        raise HandshakeFailed(f"the server agrees on extensions that were not offered: {shown(str(list(values)))}")
+    # Which offer this answers is not said, if it fits several: then we keep what each of them promised.
+    return replace(
+        fits[0],
+        client_no_context_takeover=any(found.client_no_context_takeover for found in fits),
+        client_max_window_bits=min(found.client_max_window_bits for found in fits),
+    )

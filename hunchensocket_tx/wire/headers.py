@@ -12,6 +12,7 @@ __all__ = [
     "is_field_value",
     "is_token",
     "parse_extensions",
+    "shown",
     "tokens",
 ]
 
@@ -80,19 +81,23 @@ def _unquoted(value: str | None) -> str | None:
 
 def split_unquoted(text: str, separator: str) -> list[str]:
     """Split at a separator, but not within quoted strings; nothing comes of a text with a quote left open."""
-    parts, quoted, escaped = [""], False, False
-    for char in text:
-        if char == separator and not quoted:
-            parts.append("")
-            continue
-        parts[-1] += char
+    parts, start, quoted, escaped = [], 0, False, False
+    for position, char in enumerate(text):
         if escaped:
             escaped = False
         elif char == '"':
             quoted = not quoted
-        elif quoted and char == "\\":
-            escaped = True
-    return [] if quoted else parts
+        elif quoted:
+            escaped = char == "\\"
+        elif char == separator:
+            parts.append(text[start:position])
+            start = position + 1
+    return [] if quoted else [*parts, text[start:]]
+
+
+def shown(text: str) -> str:
+    """Return what of a peer's words can stand in a line of a log."""
+    return "".join(char for char in text[:200] if char.isprintable()).strip()
 
 
 def is_field_value(text: str) -> bool:

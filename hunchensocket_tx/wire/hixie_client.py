@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from random import Random, SystemRandom
 
 from hunchensocket_tx.errors import HandshakeFailed
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.answer import Answer
+from hunchensocket_tx.wire.headers import shown
 from hunchensocket_tx.wire.hixie import KEY3_SIZE, HixieCodec, challenge_response
 from hunchensocket_tx.wire.hixie_handshake import MAX_NUMBER
 from hunchensocket_tx.wire.opening import Agreement, HeaderFields, render_head
@@ -15,6 +17,7 @@ from hunchensocket_tx.wire.refusals import check_switched
 
 __all__ = ["HixieClientHandshake", "make_key"]
 
+_SUBPROTOCOL = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")  # blanks at its ends would not arrive
 _NOISE = [chr(code) for code in (*range(0x21, 0x30), *range(0x3A, 0x7F))]
 
 
@@ -44,7 +47,7 @@ class HixieClientHandshake:
     :param random: where keys come from; the system's by default.
 
     :ivar request: what to send.
-    :raises ValueError: if the target, or a field, cannot be sent.
+    :raises ValueError: if the target, the subprotocol or a field cannot be sent.
     """
 
     version = 76
@@ -64,6 +67,8 @@ class HixieClientHandshake:
     ) -> None:
         if not target.startswith("/") or not all("!" <= char <= "~" for char in target):
             raise ValueError(f"{target!r} is not a path of printable ASCII")
+        if subprotocol is not None and not _SUBPROTOCOL.match(subprotocol):
+            raise ValueError(f"{subprotocol!r} cannot be asked for as a subprotocol: give printable ASCII")
         random = random or SystemRandom()
         host = host.lower()
         self._settings = settings
@@ -103,9 +108,9 @@ class HixieClientHandshake:
             raise HandshakeFailed("the server chose a subprotocol, but none was asked for")
         for name, value in wanted.items():
             if list(answer.all(name)) != [value]:
-                raise HandshakeFailed(f"the server's {name} is {list(answer.all(name))!r}, not {value!r}")
+                raise HandshakeFailed(f"the server's {name} is {shown(str(answer.all(name)))}, not {value!r}")
         for name, value in (("connection", "upgrade"), ("sec-websocket-origin", self._origin.lower())):
             if [line.lower() for line in answer.all(name)] != [value]:
-                raise HandshakeFailed(f"the server's {name} is {list(answer.all(name))!r}, not {value!r}")
+                raise HandshakeFailed(f"the server's {name} is {shown(str(answer.all(name)))}, not {value!r}")
         codec = HixieCodec(self._settings, client=True, pieces=self._pieces, expected_response=self._response)
         return Agreement(codec, self._subprotocol)

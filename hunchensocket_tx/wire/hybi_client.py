@@ -11,7 +11,7 @@ from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.answer import Answer
 from hunchensocket_tx.wire.deflate import Deflate, DeflateParameters
 from hunchensocket_tx.wire.deflate_offer import DeflateOffer, agreed_parameters
-from hunchensocket_tx.wire.headers import is_token, tokens
+from hunchensocket_tx.wire.headers import is_token, shown, tokens
 from hunchensocket_tx.wire.hybi import HybiCodec
 from hunchensocket_tx.wire.hybi_handshake import KEY_SIZE, accept_value
 from hunchensocket_tx.wire.opening import Agreement, HeaderFields, render_head
@@ -85,13 +85,16 @@ class HybiClientHandshake:
         """
         check_switched(answer, self.version)
         if [value.lower() for value in answer.all("upgrade")] != ["websocket"]:
-            raise HandshakeFailed(f"the server's Upgrade is {list(answer.all('upgrade'))!r}, not ['websocket']")
+            raise HandshakeFailed(
+                f"the server's Upgrade is {shown(str(answer.all('upgrade')))}, not 'websocket'"
+            )
         if "upgrade" not in tokens(answer.all("connection")):
             raise HandshakeFailed("the server's Connection does not name Upgrade")
         if list(answer.all("sec-websocket-accept")) != [accept_value(self._key)]:
             raise HandshakeFailed("the server's Sec-WebSocket-Accept does not prove that it read our key")
         deflate = agreed_parameters(answer.all("sec-websocket-extensions"), self._offers)
-        return Agreement(self._codec(deflate), self._subprotocol(answer), "" if deflate is None else str(deflate))
+        extensions = "" if deflate is None else answer.all("sec-websocket-extensions")[0]
+        return Agreement(self._codec(deflate), self._subprotocol(answer), extensions)
 
     def _subprotocol(self, answer: Answer) -> str | None:
         values = answer.all("sec-websocket-protocol")
@@ -99,7 +102,7 @@ class HybiClientHandshake:
             return None
         if len(values) > 1 or values[0] not in self._subprotocols:
             offered = ", ".join(self._subprotocols) or "none"
-            raise HandshakeFailed(f"the server chose the subprotocol {', '.join(values)}; offered: {offered}")
+            raise HandshakeFailed(f"the server chose the subprotocol {shown(str(values))}; offered: {offered}")
         return values[0]
 
     def _codec(self, parameters: DeflateParameters | None) -> HybiCodec:
