@@ -1,0 +1,134 @@
+"""What is served: a handler or the built-in site, static files, and under which settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from twisted.python import usage
+from twisted.python.reflect import namedAny
+from twisted.web.resource import Resource
+from twisted.web.static import File
+
+from hunchensocket_tx.cascade import Dispatcher
+from hunchensocket_tx.demo import add_demo, demo_page
+from hunchensocket_tx.resource import WebSocketResource
+from hunchensocket_tx.service.group import OptionGroup, one_line
+from hunchensocket_tx.settings import Settings
+
+__all__ = ["ServeOptions"]
+
+
+class ServeOptions(OptionGroup):
+    """Options that say what is served.
+
+    :ivar dispatcher: the handler that was named, if one was.
+    :ivar settings: limits, timers, origins.
+    """
+
+    optParameters = [  # noqa: N815
+        ["handler", "H", None, "Dotted name of a dispatcher, say my_project.chat.dispatcher"],
+        ["path", None, "/", "Path at and below which the handler is asked"],
+        ["root", "r", None, "Folder of static files to serve"],
+        [
+            "timeout",
+            None,
+            None,
+            "Seconds without a byte after which a WebSocket is closed, 0 for never [default: 300]",
+        ],
+        ["max-message-size", None, None, "Largest message to accept, in bytes [default: 1048576]"],
+        ["external-url", None, None, "Address that clients use, as wss://www.example.com, if a proxy hides it"],
+    ]
+
+    optFlags = [["legacy-over-tls-only", None, "Accept hixie-76 over TLS only"]]  # noqa: N815
+
+    setting_options = {
+        "origins": "origin",
+        "websocket_timeout": "timeout",
+        "trusted_proxies": "trusted-proxy",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self["origin"] = []
+        self["trusted-proxy"] = []
+        self.dispatcher: Dispatcher | None = None
+        self.settings = Settings()
+
+    def opt_origin(self, origin: str) -> None:
+        """Let pages of this origin connect, or * for all; may be repeated. By default, those of this server."""
+        self["origin"].append(origin)
+
+    def opt_trusted_proxy(self, address: str) -> None:
+        """Believe forwarded fields from this address or network, or 'unix'; may be repeated."""
+        self["trusted-proxy"].append(address)
+
+    def check(self) -> None:
+        """Find the handler and the folder, and make the settings."""
+        super().check()
+        changes = {name: value for name, value in self.setting_changes().items() if value is not None}
+        self.settings = self.named(lambda: Settings(**changes))
+        self.dispatcher = self._dispatcher()
+        if not self["path"].startswith("/"):
+            raise usage.UsageError(f"--path: give a path that starts with /, not {self['path']!r}")
+        if self["path"] != "/" and self.dispatcher is None:
+            raise usage.UsageError("--path: it says where --handler is; name a handler, too")
+        if self["root"] is not None and not os.path.isdir(self["root"]):
+            raise usage.UsageError(f"--root: {self['root']!r} is not a folder")
+
+    def setting_changes(self) -> dict[str, Any]:
+        """Return the settings that options give, or None; other groups may add theirs."""
+        origins: Any = self["origin"] or "same"
+        return {
+            "origins": "*" if "*" in origins else origins,
+            "trusted_proxies": self["trusted-proxy"],
+            "external_url": self["external-url"],
+            "legacy_over_tls_only": bool(self["legacy-over-tls-only"]),
+            "websocket_timeout": self.number("timeout", float, "a number of seconds"),
+            "max_message_size": self.number("max-message-size", int, "a number of bytes"),
+        }
+
+    def make_site(self) -> tuple[Resource, list[WebSocketResource]]:
+        """Return the root resource, and the resources in it that have WebSockets."""
+        folder = self["root"]
+        if self.dispatcher is None:
+            top: Resource = File(folder) if folder is not None else demo_page()
+            return top, add_demo(top, self.settings)
+        fallback = File(folder) if folder is not None else None
+        resource = WebSocketResource(self.dispatcher, fallback=fallback, settings=self.settings)
+        return _mounted(resource, self["path"], folder), [resource]
+
+    def _dispatcher(self) -> Dispatcher | None:
+        name = self["handler"]
+        if name is None:
+            return None
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            dispatcher = namedAny(name)
+        except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
+            raise usage.UsageError(f"--handler: {name!r} cannot be imported: {one_line(error)}") from error
+        if not callable(dispatcher):
+            raise usage.UsageError(f"--handler: {name!r} is not a dispatcher, that is, a function of a request")
+        checked: Dispatcher = dispatcher
+        return checked
+
+
+def _mounted(resource: Resource, path: str, folder: str | None) -> Resource:
+    """Return a root that serves a resource at a path, and static files around it if there is a folder of them."""
+    names = [name for name in path.split("/") if name]
+    if not names:
+        return resource
+    root = node = _static(folder)
+    for name in names[:-1]:
+        folder = os.path.join(folder, name) if folder is not None else None
+        child = _static(folder)
+        node.putChild(name.encode(), child)
+        node = child
+    node.putChild(names[-1].encode(), resource)
+    return root
+
+
+def _static(folder: str | None) -> Resource:
+    return File(folder) if folder is not None else Resource()
