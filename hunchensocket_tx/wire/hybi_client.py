@@ -85,9 +85,7 @@ class HybiClientHandshake:
         """
         check_switched(answer, self.version)
         if [value.lower() for value in answer.all("upgrade")] != ["websocket"]:
-            raise HandshakeFailed(
-                f"the server's Upgrade is {shown(str(answer.all('upgrade')))}, not 'websocket'"
-            )
+            raise HandshakeFailed(f"the server's Upgrade is {shown(str(answer.all('upgrade')))}, not 'websocket'")
         if "upgrade" not in tokens(answer.all("connection")):
             raise HandshakeFailed("the server's Connection does not name Upgrade")
         if list(answer.all("sec-websocket-accept")) != [accept_value(self._key)]:
