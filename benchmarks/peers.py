@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from benchmarks.dialects import Failed
 
@@ -142,7 +143,7 @@ def listens(server: Server, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
     """End a process, if need be by force."""
     process.terminate()
     try:

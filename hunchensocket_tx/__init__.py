@@ -15,6 +15,7 @@ from hunchensocket_tx.cascade import (
     websocket_handlers,
 )
 from hunchensocket_tx.client import Connecting, connect
+from hunchensocket_tx.endpoints import WebSocketClientEndpoint, WebSocketClientService, WebSocketServerEndpoint
 from hunchensocket_tx.errors import (
     CannotConnect,
     CertificateRejected,
@@ -83,9 +84,12 @@ __all__ = [
     "UnsupportedMessage",
     "VersionRefused",
     "WebSocketAcceptor",
+    "WebSocketClientEndpoint",
+    "WebSocketClientService",
     "WebSocketFactory",
     "WebSocketResource",
     "WebSocketSSLAcceptor",
+    "WebSocketServerEndpoint",
     "WebSocketStream",
     "__version__",
     "carry",

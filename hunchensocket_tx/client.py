@@ -9,7 +9,7 @@ from http.cookiejar import CookieJar
 from typing import Any
 from weakref import WeakValueDictionary
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
@@ -99,7 +99,8 @@ def connect(
     :param cookies: a jar, whose cookies are sent, and which gets those that the server sets.
     :param offers: of permessage-deflate, best first; by default as the settings on compression say.
     :param pieces: whether the message handler gets each message as an :class:`IncomingMessage`, at its start.
-    :param tls: for ``wss``: whom to trust, and who we are; or what Twisted's ``optionsForClientTLS`` returns.
+    :param tls: for ``wss``: whom to trust (of ``https`` proxies, too), and who we are; or what Twisted's
+        ``optionsForClientTLS`` returns.
     :param proxy: its URL (``http``, ``https``, ``socks5``), or None; by default the environment names it, or none.
     :param endpoint: how to reach the server, below TLS, if not by the URL's host and port.
     :param max_redirects: how many redirections to follow; never from ``wss`` to ``ws``. To another origin neither
@@ -114,7 +115,12 @@ def connect(
     """
     if reactor is None:
         from twisted.internet import reactor
-    connecting = Connecting(lambda _: opening.cancel())
+
+    def give_up(_: object) -> None:
+        client.given_up = True
+        opening.cancel()
+
+    connecting = Connecting(give_up)
     client = _Client(
         handler=handler,
         version=version,
@@ -161,6 +167,7 @@ class _Client:
     in_turn: bool
     settings: Settings
     reactor: Any
+    given_up: bool = False
 
     async def open(self, text: str, changes: dict[str, Any]) -> WebSocketStream:
         """Open it, past redirections."""
@@ -221,6 +228,8 @@ class _Client:
             await connected.addTimeout(timeout, self.reactor)
             stream = await opener.opened
         except Exception as error:
+            if self.given_up:  # what that looks like where the name is looked up, for one, is misleading
+                raise CancelledError() from error
             if self.cookies is not None and isinstance(error, HandshakeRefused):
                 keep_cookies(self.cookies, url, error.headers)
             explained = explain(error, url, timeout)
@@ -240,13 +249,18 @@ class _Client:
         elif isinstance(proxy, str):
             proxy = Proxy.parse(proxy)
         tls = self.tls or ClientTLS()
-        creator = tls.creator(url.host) if isinstance(tls, ClientTLS) else tls
+        creator = proxy_creator = None
+        if url.secure:
+            creator = tls.creator(url.host) if isinstance(tls, ClientTLS) else tls
+        if proxy is not None and isinstance(tls, ClientTLS) and tls.trust_roots is not None:
+            proxy_creator = ClientTLS(tls.trust_roots).creator(proxy.host)
         return endpoint_to(
             self.reactor,
             url,
             endpoint=self.endpoint,
             proxy=proxy,
-            tls=creator if url.secure else None,
+            tls=creator,
+            proxy_tls=proxy_creator,
             timeout=self.settings.connect_timeout,
         )
 

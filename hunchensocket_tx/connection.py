@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet import interfaces
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -51,7 +50,6 @@ class Connection(Sender):
     """
 
     _log = Logger()
-
     __slots__ = ("__weakref__", "_control_period_end", "_opened", "_patience", "_peer", "_reading", "owner")
 
     # What has to be set in the life of few streams, or at its end:
@@ -67,7 +65,7 @@ class Connection(Sender):
     _reads_ahead = False  # of a handler that is busy at all
     _refilling = False
 
-    def __init__(self, codec: Codec, settings: Settings, clock: IReactorTime) -> None:
+    def __init__(self, codec: Codec, settings: Settings, clock: interfaces.IReactorTime) -> None:
         super().__init__(codec, settings, clock)
         self.owner: Owner | None = None
         self._vigil = Vigil(clock, settings, codec.has_control_frames, self)
@@ -95,7 +93,7 @@ class Connection(Sender):
 
     # What the transport calls
 
-    def makeConnection(self, transport: ITransport) -> None:
+    def makeConnection(self, transport: interfaces.ITransport) -> None:
         """Start on a transport (IProtocol); the opening handshake's head is written to it already or next."""
         self._transport = transport
         self._peer = transport.getPeer()
@@ -164,7 +162,9 @@ class Connection(Sender):
         self._input_ended = True
         self._calm = False
         self._go_on()
-        if not self._is_idle and not self._bounded and self._settings.websocket_timeout:
+        if not self._is_idle and self._leaving and self._is_released:
+            self._leave()  # nothing can be said any more; what came is delivered nevertheless
+        elif not self._is_idle and not self._bounded and self._settings.websocket_timeout:
             self._bounded = True
             self._vigil.wait(self._settings.websocket_timeout, self.abort)
 
@@ -343,9 +343,8 @@ class Connection(Sender):
         if self._input_ended:
             self._transport.loseConnection()
         elif self._codec.is_client and self._end is not None and self._end.clean:
-            self._all_sent = not interfaces.ISSLTransport.providedBy(
-                self._transport
-            )  # the server closes first (RFC 6455 section 7.1.1)
+            # The server closes first (RFC 6455 section 7.1.1).
+            self._all_sent = not interfaces.ISSLTransport.providedBy(self._transport)
         else:
             half_close(self._transport)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, fail, succeed
 
 from hunchensocket_tx.errors import ConnectionClosed, MisuseError
@@ -14,10 +16,17 @@ class Inbox:
     """Hands out one message at a time: the next is let in when it is asked for.
 
     So reading waits for who asks, and what is done with a message is done before the next, or the end, is seen.
+
+    :ivar source: if it is set, the next message is taken from there, too, instead of being put in: it returns that
+        if it has come already, else None. It is not called before a message was put in, nor after it was said that
+        this one is done with.
     """
+
+    source: Callable[[], Message | None] | None = None
 
     def __init__(self) -> None:
         self._message: Message | None = None
+        self._in_work = False  # the last message that was put in, or one of those behind it
         self._finished: Deferred[None] | None = None
         self._taker: Deferred[Message] | None = None
         self._end: ConnectionClosed | None = None
@@ -26,18 +35,28 @@ class Inbox:
     def put(self, message: Message) -> Deferred[None] | None:
         """Offer a message, as a message handler.
 
-        :returns: a Deferred that fires when the message was taken and the next is asked for; None if messages are
-            discarded.
+        :returns: a Deferred that fires when the message was taken and the next is asked for; None if it is so
+            already, or if messages are discarded.
         """
         if self._discarding:
             return None
-        finished = self._finished = Deferred[None]()
+        self._in_work = True
         if self._taker is None:
             self._message = message
         else:
             taker, self._taker = self._taker, None
             taker.callback(message)
-        return finished
+            if not self._in_work:
+                return None
+        self._finished = Deferred()
+        return self._finished
+
+    def take(self) -> Message | None:
+        """Take the next message if it is at hand; else return None, and :meth:`get` has to be called."""
+        if self._message is not None:
+            message, self._message = self._message, None
+            return message
+        return self.source() if self._in_work and self.source is not None else None
 
     def get(self) -> Deferred[Message]:
         """Take the next message.
@@ -47,10 +66,11 @@ class Inbox:
         """
         if self._taker is not None:
             raise MisuseError("somebody is waiting for the next message already; only one can")
-        if self._message is None:
+        message = self.take()
+        if message is None:
             self._release()  # lets the next one in, if it has come already
-        if self._message is not None:
-            message, self._message = self._message, None
+            message = self.take()
+        if message is not None:
             return succeed(message)
         if self._end is not None:
             return fail(self._end)
@@ -71,6 +91,7 @@ class Inbox:
         self._release()
 
     def _release(self) -> None:
+        self._in_work = False
         finished, self._finished = self._finished, None
         if finished is not None:
             finished.callback(None)

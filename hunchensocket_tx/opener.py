@@ -8,7 +8,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed, ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IReactorTime,
+    ISSLTransport,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
@@ -68,9 +74,18 @@ class Opener(Protocol):
     # What the transport calls
 
     def connectionMade(self) -> None:
-        """Send the request, unless TLS comes first."""
+        """Have small packets sent at once; send the request, unless TLS comes first."""
+        if ITCPTransport.providedBy(self.transport):
+            self._transport.setTcpNoDelay(True)
         if self._secure and ISSLTransport.providedBy(self.transport):
-            self._wait(self._settings.connect_timeout, ConnectTimeout("TLS was not established in time"))
+            seconds = self._settings.connect_timeout
+            self._wait(
+                seconds,
+                ConnectTimeout(
+                    f"TLS was not established within {seconds:g} seconds: is this a TLS port? Else give it more "
+                    "time (connect_timeout=...)"
+                ),
+            )
         else:
             self._send_request()
 
@@ -137,7 +152,7 @@ class Opener(Protocol):
         transport = self._transport
         if isinstance(transport, ProtocolWrapper):
             transport.wrappedProtocol = stream
-        elif isinstance(transport, Connection):
+        elif isinstance(transport, Connection) or getattr(transport, "protocol", None) is self:
             transport.protocol = stream
             self._connector = getattr(transport, "connector", None)
         # A transport of another kind goes on calling us; so may a caller that is in the midst of it.

@@ -7,8 +7,15 @@ from typing import Any
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet import error as twisted_errors
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 
 from hunchensocket_tx.errors import (
@@ -33,19 +40,25 @@ def endpoint_to(
     endpoint: IStreamClientEndpoint | None,
     proxy: Proxy | None,
     tls: IOpenSSLClientConnectionCreator | None,
+    proxy_tls: IOpenSSLClientConnectionCreator | None = None,
     timeout: float,
 ) -> IStreamClientEndpoint:
     """Return the endpoint that connects to a URL's server.
 
     :param endpoint: how to get there, below TLS, if it is not by the URL's host and port.
     :param tls: what makes the TLS connection, if there is to be one.
-    :param timeout: seconds for one of its addresses.
+    :param proxy_tls: likewise for an ``https`` proxy, if it is not to be by what the system trusts.
+    :param timeout: seconds for one of its addresses, or for all that the proxy does.
     """
     if endpoint is None:
         if url.unix_path is not None:
             endpoint = UNIXClientEndpoint(reactor, url.unix_path, timeout)
         elif proxy is not None:
-            endpoint = through(proxy, reactor, url.host, url.port, timeout=timeout)
+            endpoint = through(proxy, reactor, url.host, url.port, timeout=timeout, tls=proxy_tls)
+        elif isIPAddress(url.host):
+            endpoint = TCP4ClientEndpoint(reactor, url.host, url.port, timeout)
+        elif isIPv6Address(url.host):
+            endpoint = TCP6ClientEndpoint(reactor, url.host, url.port, timeout)
         else:
             endpoint = HostnameEndpoint(reactor, url.host, url.port, timeout)
     return endpoint if tls is None else wrapClientTLS(tls, endpoint)

@@ -84,8 +84,9 @@ def _key_and_chain(certificate: Path, private_key: Path | None) -> dict[str, Any
 
 
 def _certificates(name: str, path: Path) -> list[crypto.X509]:
+    contents = _read(name, path)
     try:
-        chain = x509.load_pem_x509_certificates(_read(name, path))
+        chain = x509.load_pem_x509_certificates(contents)
     except ValueError as error:
         raise InvalidSetting(f"{name}: there is no PEM certificate in {path}: {error}") from error
     return [crypto.X509.from_cryptography(one) for one in chain]

@@ -50,7 +50,8 @@ class WebSocketURL:
             # hyperlink takes the address in brackets for a name, so that one is left out of what it encodes.
             uri = (url.replace(host="localhost") if ":" in url.host else url).to_uri()
         except (URLParseError, UnicodeError, ValueError) as error:
-            raise InvalidURL(f"{_without_password(text)!r} is not a URL ({error}): {EXAMPLES}") from error
+            why = "user name and password may have to be percent-encoded" if "@" in text else str(error)
+            raise InvalidURL(f"{_without_password(text)!r} is not a URL ({why}): {EXAMPLES}") from error
         shown, scheme = _without_password(text), url.scheme.lower()
         port = url.port if url.port is not None else DEFAULT_PORTS.get(scheme)
         if scheme in ("http", "https"):
@@ -107,15 +108,21 @@ class WebSocketURL:
     def redirected(self, location: str) -> WebSocketURL:
         """Return where a ``Location`` points to; http and https stand for ws and wss.
 
+        A server on a unix socket may point to itself, but none to such a socket.
+
         :raises InvalidURL: if that is no place for a WebSocket.
         """
-        absolute = urljoin(self.http_url, location).partition("#")[0]
-        if self.unix_path is not None and absolute.startswith(self.origin + "/"):
-            return replace(self, target=WebSocketURL.parse("ws" + absolute.removeprefix("http")).target)
-        return WebSocketURL.parse(
-            "ws" + absolute.removeprefix("http") if absolute.startswith("http") else absolute
-        )
+        try:
+            absolute = urljoin(self.http_url, location).partition("#")[0]
+        except ValueError as error:
+            raise InvalidURL(f"{location!r} is not a URL: {error}") from error
+        scheme, _, rest = absolute.partition(":")
+        scheme = {"http": "ws", "https": "wss"}.get(scheme.lower(), scheme.lower())
+        if scheme not in DEFAULT_PORTS:
+            raise InvalidURL(f"{location!r} is not the URL of a WebSocket")
+        target = WebSocketURL.parse(f"{scheme}:{rest}")
+        return replace(target, unix_path=self.unix_path) if target.origin == self.origin else target
 
 
 def _without_password(text: str) -> str:
-    return re.sub(r"(?<=//)[^/@?#]*@", "...@", text)
+    return re.sub(r"(?<=//).*@", "...@", text)

@@ -42,6 +42,13 @@ class ProtocolTest(SynchronousTestCase):
             self.peer.finish()
             self.assertTrue(self.reason().check(ConnectionDone))
 
+    def test_after_a_closing_handshake_that_tells_of_an_error_it_is_lost(self) -> None:
+        for code in (1002, 1009, 1011, 1013):
+            self.setUp()
+            self.peer.send_frames(close(code))
+            self.peer.finish()
+            self.assertTrue(self.reason().check(ConnectionLost))
+
     def test_after_its_own_closing_it_is_done(self) -> None:
         self.protocol.transport.loseConnection()
         self.peer.send_frames(close(1000))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import LogLevel, capturedLogs
@@ -110,6 +110,21 @@ class TransportTest(SynchronousTestCase):
         wired.peer.say("a", "b")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(wired.peer.received, CLOSING)
+
+    def test_protocols_that_take_it_for_tcp_may_do_so(self) -> None:
+        Wired().transport.setTcpNoDelay(True)
+
+    def test_many_bytes_are_sent_as_several_messages(self) -> None:
+        for encoding in ("utf-8", "base64"):
+            with self.subTest(encoding=encoding):
+                wired, text = Wired(encoding), "grüße" * 30_000
+                wired.transport.write(text.encode())
+                self.assertLessEqual(max(len(message.encode()) for message in wired.sent), 65536)
+                sent = "".join(
+                    b64decode(message).decode("latin-1") if encoding == "base64" else message
+                    for message in wired.sent
+                )
+                self.assertEqual(sent.encode("latin-1" if encoding == "base64" else "utf-8"), text.encode())
 
     def test_it_can_pause_and_resume_reading(self) -> None:
         wired = Wired()
@@ -239,6 +254,18 @@ class EndTest(SynchronousTestCase):
         wired.transport.abortConnection()
         self.assertTrue(wired.peer.transport.aborted)
         self.assertTrue(wired.transport.disconnecting)
+        wired.peer.drop()
+        (reason,) = wired.protocol.lost
+        self.assertTrue(reason.check(ConnectionAborted))
+
+    def test_nothing_is_delivered_once_it_has_ended(self) -> None:
+        for end in ("loseConnection", "abortConnection", "stopProducing"):
+            with self.subTest(end=end):
+                wired = Wired()
+                getattr(wired.transport, end)()
+                wired.peer.say("too late")
+                self.assertEqual(wired.protocol.data, b"")
+                self.assertTrue(wired.transport.disconnecting)
 
     def test_the_last_data_arrives_before_the_end(self) -> None:
         wired = Wired()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -11,12 +13,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import load
 from benchmarks.chart import Panel, draw
+from benchmarks.clients.__main__ import main as compare_clients
 from benchmarks.compare import main
 from benchmarks.dialects import Dialect, Failed, hixie76, rfc6455
 from benchmarks.load import Result, measure
 from benchmarks.peers import PEERS, SERVERS, Entry, serving
 from benchmarks.report import Results, details, summary
 from benchmarks.scenarios import Scenario
+from benchmarks.ten_million import Exchange
+from tests.processes import CHECKOUT
 
 OURS = ("hunchensocket", "hunchensocket-site")
 SECONDS = 0.05
@@ -115,6 +120,69 @@ class CompareTest(SynchronousTestCase):
         for options in (["--servers", "apache"], ["--scenarios", "dance"], ["--binary", "--protocol", "hixie76"]):
             with self.assertRaises(SystemExit):
                 self.compare(*options)
+
+
+class ClientsTest(SynchronousTestCase):
+    """The command that compares clients."""
+
+    def compare(self, *options: str) -> tuple[int, str]:
+        """Run it for a moment; return the exit status and what it printed."""
+        printed = StringIO()
+        with redirect_stdout(printed), redirect_stderr(StringIO()):
+            status = compare_clients(["--rounds", "1", "--seconds", "0.05", "--scenarios", "pipelined", *options])
+        return status, printed.getvalue()
+
+    def test_it_prints_a_table(self) -> None:
+        status, printed = self.compare("--clients", "ours;ours, async for", "--reference", "ours")
+        self.assertEqual(status, 0, printed)
+        self.assertRegex(printed, r"(?m)^ours +[\d,]+ \(1\.0\)$")
+        self.assertRegex(printed, r"(?m)^ours, async for +[\d,]+ \(\d\.\d\)$")
+
+    def test_it_says_what_failed(self) -> None:
+        status, printed = self.compare("--clients", "picows+uvloop", "--peers", "/nowhere")
+        self.assertEqual(status, 1)
+        self.assertIn("picows+uvloop, pipelined: it does not start", printed)
+
+    def test_unknown_names_are_refused(self) -> None:
+        with self.assertRaises(SystemExit):
+            self.compare("--clients", "curl")
+
+
+class TenMillionTest(SynchronousTestCase):
+    """Fewer, that is."""
+
+    def test_all_come_back_in_order(self) -> None:
+        for options in ([], ["--version", "76", "--tls", "--loop"]):
+            with self.subTest(options=options):
+                command = [sys.executable, "-m", "benchmarks.ten_million", "--messages", "20000", *options]
+                done = subprocess.run(
+                    command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+                )
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.assertRegex(done.stdout, r"^20,000 messages in .* per second\n")
+                self.assertRegex(done.stdout, r"(?m)^server +[\d.]+ +[\d,]+ +[\d,]+$")
+
+    def test_a_number_out_of_order_is_told(self) -> None:
+        stream = FakeStream()
+        exchange = Exchange(100, lambda: None)
+        exchange.begin(stream)  # type: ignore[arg-type]
+        for number in "0", "1", "3":
+            exchange.take(stream, number)  # type: ignore[arg-type]
+        self.assertEqual(exchange.wrong, "'3' came in place of 2")
+        self.assertEqual(stream.did, [*map(str, range(100)), "abort"])
+
+
+class FakeStream:
+    """A stream that writes down what it is told to do."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+
+    def send(self, text: str) -> None:
+        self.did.append(text)
+
+    def abort(self) -> None:
+        self.did.append("abort")
 
 
 class ReportTest(SynchronousTestCase):

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx.errors import ConnectionClosed, MisuseError
 from hunchensocket_tx.inbox import Inbox
+from hunchensocket_tx.wire.events import Message
 
 END = ConnectionClosed(1005, "", True)
 
@@ -65,9 +66,7 @@ class GivingTest(SynchronousTestCase):
 
         self.inbox.get().addCallback(take)
         for message in ("a", b"b", "c"):
-            done = self.inbox.put(message)
-            assert done is not None
-            self.successResultOf(done)
+            self.assertIsNone(self.inbox.put(message))
         self.assertEqual(got, ["a", b"b", "c"])
 
     def test_only_one_can_wait(self) -> None:
@@ -92,6 +91,55 @@ class GivingTest(SynchronousTestCase):
         again = self.inbox.get()
         self.inbox.put("a")
         self.assertEqual(self.successResultOf(again), "a")
+
+
+class SourceTest(SynchronousTestCase):
+    """Messages that have come already need not be put in."""
+
+    def setUp(self) -> None:
+        self.inbox = Inbox()
+        self.at_hand: list[Message] = []
+        self.inbox.source = lambda: self.at_hand.pop(0) if self.at_hand else None
+
+    def test_nothing_is_taken_from_it_before_a_message_was_put_in(self) -> None:
+        self.at_hand = ["b"]
+        asked = self.inbox.get()
+        self.assertNoResult(asked)
+        self.inbox.put("a")
+        self.assertEqual(self.successResultOf(asked), "a")
+        self.assertEqual(self.successResultOf(self.inbox.get()), "b")
+
+    def test_what_was_put_in_comes_first(self) -> None:
+        self.inbox.put("")
+        self.at_hand = ["b", ""]
+        self.assertEqual([self.inbox.take() for _ in range(4)], ["", "b", "", None])
+
+    def test_a_message_that_was_put_in_is_done_with_when_there_is_none_at_hand(self) -> None:
+        self.at_hand = ["b"]
+        done = self.inbox.put("a")
+        assert done is not None
+        for expected in "ab":
+            self.assertEqual(self.successResultOf(self.inbox.get()), expected)
+            self.assertNoResult(done)
+        asked = self.inbox.get()
+        self.successResultOf(done)
+        self.at_hand = ["c"]
+        self.assertIsNone(self.inbox.take())
+        self.assertNoResult(asked)
+
+    def test_after_discarding_nothing_is_taken_from_it(self) -> None:
+        self.inbox.put("a")
+        self.at_hand = ["b"]
+        self.inbox.discard()
+        self.assertIsNone(self.inbox.take())
+
+    def test_the_messages_at_hand_are_given_before_the_end_is_told(self) -> None:
+        self.inbox.put("a")
+        self.at_hand = ["b"]
+        self.inbox.end(END)
+        for expected in "ab":
+            self.assertEqual(self.successResultOf(self.inbox.get()), expected)
+        self.failureResultOf(self.inbox.get(), ConnectionClosed)
 
 
 class EndingTest(SynchronousTestCase):

@@ -114,7 +114,8 @@ class WheelTests(SynchronousTestCase):
 
     def test_nothing_of_twisted_is_replaced(self) -> None:
         ours = {name for name in self.names if name.startswith("twisted/")}
-        self.assertEqual(ours, {"twisted/plugins/hunchensocket_plugin.py"})
+        plugins = {"hunchensocket_endpoints.py", "hunchensocket_plugin.py"}
+        self.assertEqual(ours, {f"twisted/plugins/{name}" for name in plugins})
 
     def test_no_tests_are_in_it(self) -> None:
         tops = {name.partition("/")[0] for name in self.names if not name.partition("/")[0].endswith(".dist-info")}
@@ -188,6 +189,16 @@ class InstalledTests(SynchronousTestCase):
             result = run(environment() / "twistd", "--help", folder=workshop())
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertIn("\n    hunchensocket ", result.stdout)
+
+    def test_twisted_understands_its_descriptions_of_endpoints(self) -> None:
+        code = (
+            "from twisted.internet import endpoints, reactor; "
+            "print(endpoints.clientFromString(reactor, 'wss://localhost/x'), "
+            "endpoints.serverFromString(reactor, 'ws:80:path=/x'))"
+        )
+        result = run(environment() / "python", "-c", code, folder=workshop())
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("<WebSocketClientEndpoint wss://localhost/x>", result.stdout)
 
     def test_the_other_commands_of_twistd_are_still_there(self) -> None:
         result = run(environment() / "twistd", "--help", folder=workshop())

@@ -1,7 +1,7 @@
 """Our client as the Autobahn testsuite's fuzzing server wants it: one that sends every message back.
 
-Not a test of this project's suite, as the testsuite runs on Python 2.7 only and for many minutes. Start its server,
-then this module, both from the checkout; the report is written when the last case is done::
+It is no test of this project's suite, as the testsuite needs Python 2.7 and many minutes. Start its server, then
+this module, both in the checkout; the report is written when the last case is done::
 
     pip install autobahntestsuite                                   # in a virtualenv of Python 2.7
     echo '{"url": "ws://127.0.0.1:9001", "outdir": "_fuzzed", "cases": ["*"]}' > _fuzzed.json
@@ -57,7 +57,7 @@ async def run(reactor: Any, server: str, agent: str) -> None:
         kinds[status] += 1
         if status not in FINE:
             info = await ask(reactor, f"{server}/getCaseInfo?case={case}")
-            print(f"{info['id']}: {status}")
+            print(f"{info['id']}: {status}", flush=True)
     updated = await connect(f"{server}/updateReports?{who}", settings=SETTINGS, reactor=reactor)
     await updated.when_closed()
     print(f"{agent}: {count} cases: {dict(kinds)}")

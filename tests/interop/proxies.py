@@ -16,13 +16,19 @@ from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import Server
 from twisted.trial.unittest import TestCase
 
+from hunchensocket_tx import WebSocketResource
+from hunchensocket_tx.client import connect
 from hunchensocket_tx.errors import ProxyFailed
 from hunchensocket_tx.proxies import Proxy
 from hunchensocket_tx.proxy_endpoint import through
+from hunchensocket_tx.tls import ClientTLS
+from tests.harness import Issued, echo, turns_until
 from tests.processes import Program, start, unavailable
 from tests.proxy_support import Echo, Listener, TLSListener, listen, tls_pair
+from tests.support import serve
 
 MEGABYTE = bytes(range(256)) * 4096
 
@@ -47,9 +53,11 @@ class ProxyProgram(TestCase):
     """Starts a proxy, and connects through it.
 
     :cvar scheme: of the proxy's URL.
+    :cvar ending: the signal that ends it. One that is killed leaves its children behind, if it has any.
     """
 
     scheme = "http"
+    ending = "TERM"
     timeout = 60
 
     def setUp(self) -> None:
@@ -89,9 +97,9 @@ class ProxyProgram(TestCase):
             return Proxy.parse(f"{self.scheme}://127.0.0.1:{port}")
 
     async def stop(self, program: Program) -> None:
-        """Ask a program to end: one that is killed leaves its children behind."""
+        """End a program, and wait until it has."""
         if not program.has_ended:
-            program.signal("TERM")
+            program.signal(self.ending)
             await program.ended
 
     def through(self, proxy: Proxy, host: str, port: int) -> IStreamClientEndpoint:
@@ -116,6 +124,20 @@ class ProxyProgram(TestCase):
         listener.transport.write(MEGABYTE)
         await listener.until(lambda: len(listener.data) >= len(MEGABYTE))
         self.assertTrue(listener.data == MEGABYTE)
+
+    async def assert_websocket(self, url: str, proxy: Proxy, **options: Any) -> None:
+        """Check that messages come back from a server behind the proxy."""
+        if self.tls is None:
+            options["proxy"] = str(proxy) if proxy.username is None else proxy
+        else:  # connect() trusts the system's authorities for proxies
+            options["endpoint"] = self.through(proxy, "localhost", int(url.rstrip("/").rpartition(":")[2]))
+        async with connect(url, **options) as stream:
+            for message in ("hello", "x" * 100_000):
+                stream.send(message)
+                self.assertEqual(await stream.receive(), message)
+        self.assertTrue((await stream.when_closed()).clean)
+        descriptors: Any = reactor
+        await turns_until(lambda: not any(isinstance(reader, Server) for reader in descriptors.getReaders()))
 
     async def assert_fails(self, proxy: Proxy, port: int, *words: str) -> None:
         """Check that a port cannot be reached through the proxy, and that some of the words are said of it."""
@@ -146,6 +168,21 @@ class Tunnelling(ProxyProgram):
         await self.assert_echo(wrapClientTLS(client, endpoint), listener)
         self.assertIn("handshake", listener.events)
 
+    async def test_websockets_of_any_version_go_through_it(self) -> None:
+        proxy = await self.start()
+        address = await serve(self, WebSocketResource(echo))
+        for version in (13, 76):
+            await self.assert_websocket(f"ws://localhost:{address.port}/", proxy, version=version)
+
+    async def test_websockets_with_tls_go_through_it(self) -> None:
+        proxy = await self.start()
+        issued = Issued()
+        own = self.write("server.pem", issued.pem.decode(), issued.key_pem().decode())
+        address = await serve(
+            self, WebSocketResource(echo), f"ssl:0:interface=127.0.0.1:privateKey={own}:certKey={own}"
+        )
+        await self.assert_websocket(f"wss://localhost:{address.port}/", proxy, tls=ClientTLS(own))
+
     async def test_a_port_where_nobody_listens_is_told(self) -> None:
         await self.assert_fails(
             await self.start(), free_port(), "cannot reach", "nobody listens", "did not connect"
@@ -160,6 +197,12 @@ class Authenticating(Tunnelling):
         port = await listen(self, Echo)
         known = Proxy(proxy.scheme, proxy.host, proxy.port, "ada", "secret")
         await self.assert_echo(self.through(known, "127.0.0.1", port), Listener())
+
+    async def test_websockets_go_through_it_with_username_and_password(self) -> None:
+        proxy = await self.start(("ada", "secret"))
+        known = Proxy(proxy.scheme, proxy.host, proxy.port, "ada", "secret")
+        address = await serve(self, WebSocketResource(echo))
+        await self.assert_websocket(f"ws://127.0.0.1:{address.port}/", known)
 
     async def test_without_them_it_is_told_where_to_put_them(self) -> None:
         proxy = await self.start(("ada", "secret"))

@@ -28,6 +28,8 @@ USERS = "ada:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0"
 class Squid(proxies.ProxyProgram):
     """Debian's squid."""
 
+    ending = "KILL"  # it takes its time else; its helpers see its end
+
     def listening(self, port: int) -> str:
         """Return the line that says on what it listens."""
         return f"http_port 127.0.0.1:{port}"
@@ -48,8 +50,9 @@ class Squid(proxies.ProxyProgram):
         if credentials is None:
             settings.append("http_access allow all")
         else:
+            helper = need_daemon("/usr/lib/squid/basic_ncsa_auth")
             settings += [
-                f"auth_param basic program /usr/lib/squid/basic_ncsa_auth {self.write('users', USERS)}",
+                f"auth_param basic program {helper} {self.write('users', USERS)}",
                 "acl known proxy_auth REQUIRED",
                 "http_access allow known",
                 "http_access deny all",
