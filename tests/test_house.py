@@ -60,6 +60,9 @@ TOUCH_TWISTED_S_PRIVATE_PARTS = {"takeover", "http2"}
 WITHOUT_TESTS = {"__init__", "version"}
 """Packages, of which there is nothing to test, and a constant, which tests/test_packaging.py checks."""
 
+TESTED_TOGETHER = {"group", "listening", "making", "options", "serving"}
+"""Parts of ``service``, which only together are something: tests/test_service*.py."""
+
 PRIVATE = re.compile(r"_(?!_)\w")
 
 
@@ -272,6 +275,7 @@ class SizeTests(HouseCase):
 
     def test_each_module_has_its_tests(self) -> None:
         stems = {path.parent.name if path.parent.name == "demo" else path.stem for path, _ in modules()}
+        stems -= TESTED_TOGETHER
         self.assert_none(
             [
                 f"tests/test_{stem}.py is missing"
