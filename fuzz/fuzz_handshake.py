@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import md5, sha1
+from ipaddress import ip_address
 from random import Random
 
 from fuzz.common import ROOMY, Input, echo
@@ -18,6 +19,7 @@ from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.answer import Answer
 from hunchensocket_tx.wire.deflate import EXTENSION, Deflate, DeflateParameters
 from hunchensocket_tx.wire.events import Opened, Reply
+from hunchensocket_tx.wire.forwarded import forwarded_client
 from hunchensocket_tx.wire.handshake import is_attempt, judge, subprotocols
 from hunchensocket_tx.wire.headers import (
     Extension,
@@ -271,6 +273,8 @@ def _check_hixie_client(request: OpeningRequest) -> None:
 
 
 def _check_parsers(fields: Fields) -> None:
+    client = forwarded_client(fields, OPEN.trusts)
+    assert client is None or (str(ip_address(client.host)) == client.host and 0 <= client.port < 65536)
     for values in fields.values():
         assert all(is_token(token) and token == token.lower() for token in tokens(values))
         assert all(is_token(name) and name == name.lower() for name in forwarded_parameters(values))

@@ -39,10 +39,13 @@ from hunchensocket_tx.errors import (
     VersionRefused,
 )
 from hunchensocket_tx.factory import WebSocketFactory
+from hunchensocket_tx.forward_tokens import ForwardTokens
+from hunchensocket_tx.forwarding import forward
 from hunchensocket_tx.incoming import IncomingMessage
 from hunchensocket_tx.outgoing import OutgoingMessage
 from hunchensocket_tx.proxies import Proxy
 from hunchensocket_tx.resource import WebSocketResource, offered_subprotocols, select_subprotocol
+from hunchensocket_tx.server_tls import ServerTLS, client_certificate
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.tls import ClientTLS
@@ -61,6 +64,7 @@ __all__ = [
     "ConnectionClosed",
     "DeflateOffer",
     "EndpointAcceptor",
+    "ForwardTokens",
     "Group",
     "HandshakeFailed",
     "HandshakeRefused",
@@ -80,6 +84,7 @@ __all__ = [
     "Proxy",
     "ProxyFailed",
     "Reject",
+    "ServerTLS",
     "Settings",
     "UnsupportedMessage",
     "VersionRefused",
@@ -93,11 +98,13 @@ __all__ = [
     "WebSocketStream",
     "__version__",
     "carry",
+    "client_certificate",
     "connect",
     "conversation",
     "current_mutex",
     "current_stream",
     "default_websocket_handler",
+    "forward",
     "offered_subprotocols",
     "protocol_handler",
     "select_subprotocol",

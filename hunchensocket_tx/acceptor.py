@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from twisted.application.service import Service
 from twisted.internet.abstract import isIPv6Address
@@ -17,8 +18,9 @@ from hunchensocket_tx.cascade import Dispatcher
 from hunchensocket_tx.errors import InvalidSetting, MisuseError
 from hunchensocket_tx.factory import WebSocketFactory
 from hunchensocket_tx.resource import WebSocketResource
+from hunchensocket_tx.server_tls import ServerTLS
 from hunchensocket_tx.settings import Settings
-from hunchensocket_tx.tls import Path, server_options
+from hunchensocket_tx.tls import Path
 
 __all__ = ["EndpointAcceptor", "WebSocketAcceptor", "WebSocketSSLAcceptor", "tcp_endpoint"]
 
@@ -39,7 +41,11 @@ class EndpointAcceptor(Service):
     :param endpoint: where to listen.
     :param factory: what to serve, a site in most cases.
     :param resources: the resources of that site whose WebSockets are to be closed in the end.
+
+    :ivar stop_reason: what clients are told then, with close code 1001.
     """
+
+    stop_reason = "going away"
 
     _log = Logger()
 
@@ -76,7 +82,7 @@ class EndpointAcceptor(Service):
     def stopService(self) -> Deferred[Any]:
         """Stop listening and close all WebSockets (IService).
 
-        :returns: a Deferred that fires when all are gone, which the closing timeout bounds.
+        :returns: as :meth:`WebSocketResource.close_all`.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         listening, self._listening = self._listening, None
@@ -92,7 +98,10 @@ class EndpointAcceptor(Service):
             if listening is not None:
                 listening.cancel()
             stopped.callback(None)
-        return stopped.addCallback(lambda _: DeferredList([resource.stop() for resource in self._resources]))
+        return stopped.addCallback(self._stop_resources)
+
+    def _stop_resources(self, _: object) -> Deferred[Any]:
+        return DeferredList([resource.stop(1001, self.stop_reason) for resource in self._resources])
 
     def _listen(self) -> None:
         for resource in self._resources:
@@ -156,7 +165,9 @@ class WebSocketSSLAcceptor(WebSocketAcceptor):
     :param private_key: PEM file with the key; by default it is in the same file.
     :raises InvalidSetting: if these cannot be used, naming the file.
 
-    The others are those of :class:`WebSocketAcceptor`.
+    :ivar tls: the :class:`ServerTLS`, which reads its files again when they change, or by its ``reload()``.
+
+    The other parameters are those of :class:`ServerTLS` and :class:`WebSocketAcceptor`.
     """
 
     def __init__(
@@ -165,14 +176,27 @@ class WebSocketSSLAcceptor(WebSocketAcceptor):
         certificate: Path,
         private_key: Path | None = None,
         *dispatchers: Dispatcher,
+        other_certificates: Iterable[tuple[Path, Path | None]] = (),
+        private_key_passphrase: Path | None = None,
+        client_ca: Path | None = None,
+        client_certificates: Literal["required", "optional"] = "required",
+        tls_version: Literal["1.2", "1.3"] = "1.2",
         **options: Any,
     ) -> None:
         if callable(private_key):
             raise InvalidSetting(
                 "private_key: name its file, or None if the certificate's has it, before dispatchers"
             )
-        self._options = server_options(certificate, private_key)
+        self.tls = ServerTLS(
+            certificate,
+            private_key,
+            other_certificates=other_certificates,
+            private_key_passphrase=private_key_passphrase,
+            client_ca=client_ca,
+            client_certificates=client_certificates,
+            tls_version=tls_version,
+        )
         super().__init__(port, *dispatchers, **options)
 
     def _make_endpoint(self, reactor: Any, port: int, interface: str) -> IStreamServerEndpoint:
-        return SSL4ServerEndpoint(reactor, port, self._options, interface=interface)
+        return SSL4ServerEndpoint(reactor, port, self.tls, interface=interface)

@@ -96,7 +96,7 @@ class Connection(Sender):
     def makeConnection(self, transport: interfaces.ITransport) -> None:
         """Start on a transport (IProtocol); the opening handshake's head is written to it already or next."""
         self._transport = transport
-        self._peer = transport.getPeer()
+        self._peer = self._peer or transport.getPeer()
         if not hasattr(transport, "offer"):  # Twisted's tell a producer only, and forget who they are in the end
             self._control_outflow()
             self._host = transport.getHost()
@@ -108,6 +108,7 @@ class Connection(Sender):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what arrived (IProtocol)."""
+        self.bytes_received += len(data)
         now = self._vigil.last_received = self._clock.seconds()
         if now >= self._control_period_end:
             self._control_period_end = now + CONTROL_PERIOD

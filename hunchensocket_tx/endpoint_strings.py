@@ -16,8 +16,9 @@ from hunchensocket_tx.acceptor import tcp_endpoint
 from hunchensocket_tx.endpoints import WebSocketClientEndpoint, WebSocketServerEndpoint
 from hunchensocket_tx.errors import InvalidSetting, InvalidURL
 from hunchensocket_tx.proxies import Proxy
+from hunchensocket_tx.server_tls import ServerTLS
 from hunchensocket_tx.settings import Settings
-from hunchensocket_tx.tls import ClientTLS, server_options
+from hunchensocket_tx.tls import ClientTLS
 from hunchensocket_tx.urls import WebSocketURL
 
 __all__ = ["parse_client", "parse_server"]
@@ -91,7 +92,7 @@ def parse_server(
     if prefix == "wss":
         if "certificate" not in options:
             raise ValueError("certificate: TLS needs one; name its PEM file, as certificate=chain.pem")
-        tls = _named(lambda: server_options(options["certificate"], options.get("privateKey")))
+        tls = _named(lambda: ServerTLS(options["certificate"], options.get("privateKey")))
         below = wrapServerTLS(tls, below)
     elif foreign := [name for name in TLS_OPTIONS if name in options]:
         raise ValueError(f"{foreign[0]}: it is for TLS, where the description begins with wss")

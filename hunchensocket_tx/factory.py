@@ -14,6 +14,7 @@ from twisted.web.server import Request, Site
 
 from hunchensocket_tx import speedups
 from hunchensocket_tx.cascade import Dispatcher
+from hunchensocket_tx.client_address import set_client_address
 from hunchensocket_tx.head_reader import HeadReader
 from hunchensocket_tx.resource import WebSocketResource, is_attempt
 from hunchensocket_tx.settings import Settings
@@ -45,14 +46,13 @@ class GuardedSite(Site):
         log_path: str | None = None,
     ) -> None:
         super().__init__(root, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
-        self._head_timeout = settings.handshake_timeout
-        self._fast_lane = settings.fast_lane
+        self._settings = settings
         self._timers: Any = Timers(self.reactor)
 
     def startFactory(self) -> None:
         """Say what it runs on, as it begins to listen (IProtocolFactory)."""
         super().startFactory()
-        lane = "on" if self._fast_lane and hasattr(select, "epoll") else "off"
+        lane = "on" if self._settings.fast_lane and hasattr(select, "epoll") else "off"
         self._log.debug("codecs: {codecs}; fast lane: {lane}", codecs=speedups.in_use, lane=lane)
 
     def getResourceFor(self, request: Request) -> IResource:
@@ -60,6 +60,7 @@ class GuardedSite(Site):
 
         If it fails, what follows is not HTTP, whoever it was that answered.
         """
+        set_client_address(request, self._settings)
         if not isinstance(request.channel, HeadReader) and is_attempt(request.requestHeaders):
             serve_no_more(request)
         return super().getResourceFor(request)  # type: ignore[no-untyped-call,no-any-return]
@@ -67,11 +68,11 @@ class GuardedSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return a protocol for a connection (IProtocolFactory)."""
         make_channel = partial(self._build_channel, addr)
-        return HeadReader(self, make_channel, self._timers, self.timeOut, self._head_timeout)
+        return HeadReader(self, make_channel, self._timers, self.timeOut, self._settings.handshake_timeout)
 
     def _build_channel(self, addr: IAddress | None) -> Any:
         channel = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
-        limit_head_time(channel, self._timers, self._head_timeout)
+        limit_head_time(channel, self._timers, self._settings.handshake_timeout)
         return channel
 
 

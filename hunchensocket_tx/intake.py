@@ -28,6 +28,8 @@ class Intake(ABC):
     """What a connection receives: hands messages to a handler and everything else to the connection, and waits
     while either takes its time. Connections inherit from it, as every message passes here.
 
+    :ivar bytes_received: how many, behind the head of the opening handshake.
+    :ivar messages_received: how many were handed to the handler, when the batch at hand is done.
     :ivar _deliver: takes messages; may return a Deferred, which must not fail, to wait for.
     :ivar _paused: whether the application wants no messages for now.
     :ivar _blocked: whether what is sent has to be got rid of first.
@@ -37,7 +39,18 @@ class Intake(ABC):
 
     _log = Logger()
 
-    __slots__ = ("__dict__", "_blocked", "_busy", "_calm", "_deliver", "_events", "_paused", "_running")
+    __slots__ = (
+        "__dict__",
+        "_blocked",
+        "_busy",
+        "_calm",
+        "_deliver",
+        "_events",
+        "_paused",
+        "_running",
+        "bytes_received",
+        "messages_received",
+    )
 
     # What few need:
     _inbox: Inbox | None = None
@@ -45,6 +58,7 @@ class Intake(ABC):
     _no_more: ConnectionClosed | None = None
 
     def __init__(self) -> None:
+        self.bytes_received = self.messages_received = 0
         self._events: list[Event] | None = None  # those that wait, the next one last
         self._running = False
         self._deliver: Callable[[Any], Pending] = ignore
@@ -110,6 +124,7 @@ class Intake(ABC):
         if self._running:
             return
         self._running = True
+        taken = 0
         try:
             while (events := self._events) and not self._busy:
                 event = events[-1]
@@ -118,6 +133,7 @@ class Intake(ABC):
                     if self._paused or self._blocked:
                         break
                     del events[-1]
+                    taken += 1
                     pending = self._deliver(event)
                 elif kind is Piece and (self._paused or self._blocked):
                     break
@@ -130,6 +146,7 @@ class Intake(ABC):
                     pending.addBoth(self._handled)
         finally:
             self._running = False
+            self.messages_received += taken
             if not self._events:
                 self._events = None
         if not self._calm:
@@ -146,6 +163,7 @@ class Intake(ABC):
     def _take_piece(self, piece: Piece) -> Pending:
         """Begin or go on with a message in pieces; with the last one, wait for its handler."""
         if self._incoming is None:
+            self.messages_received += 1
             incoming = IncomingMessage()
             handled = self._deliver(incoming)
             if handled is None:

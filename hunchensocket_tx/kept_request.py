@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, Protocol
 
+from cryptography import x509
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from twisted.web.http import SWITCHING
@@ -26,6 +27,10 @@ class Ends(Protocol):
     @property
     def host(self) -> IAddress:
         """Ours."""
+
+    @property
+    def peer_certificate(self) -> x509.Certificate | None:
+        """What the client has shown in TLS."""
 
 
 class KeptRequest:
@@ -99,6 +104,10 @@ class _PastChannel:
 
     def getHost(self) -> IAddress:
         return self._ends.host
+
+    @property
+    def peer_certificate(self) -> x509.Certificate | None:
+        return self._ends.peer_certificate
 
     def isSecure(self) -> bool:
         return self._secure

@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from hunchensocket_tx.admission import client_name, judge_limits
 from hunchensocket_tx.cascade import (
     Accept,
     Decision,
@@ -25,6 +26,7 @@ from hunchensocket_tx.cascade import (
     default_websocket_handler,
     run_cascade,
 )
+from hunchensocket_tx.client_address import comes_from_trusted_proxy, set_client_address
 from hunchensocket_tx.fastest import fastest_transport
 from hunchensocket_tx.head_request import HeadRequest
 from hunchensocket_tx.settings import Settings
@@ -35,6 +37,8 @@ from hunchensocket_tx.takeover import (
     serve_no_more,
     take_over,
 )
+from hunchensocket_tx.tallied import TalliedStream
+from hunchensocket_tx.tally import Tally
 from hunchensocket_tx.timers import Timers
 from hunchensocket_tx.wire.events import CloseReason
 from hunchensocket_tx.wire.handshake import is_attempt as wire_is_attempt
@@ -49,6 +53,8 @@ HELP = "This is the address of a WebSocket: open it with a WebSocket client.\n"
 
 REASONS = {426: b"Upgrade Required", 429: b"Too Many Requests", 421: b"Misdirected Request"}
 """Reason phrases that twisted.web does not have in every release."""
+
+_GOING_AWAY = Refusal(503, "the server is going away", cause="stopping")
 
 NOT_FOR_AN_UPGRADE = frozenset(
     {b"connection", b"content-length", b"content-type", b"date", b"server", b"transfer-encoding", b"upgrade"}
@@ -69,6 +75,8 @@ class WebSocketResource(Resource):
 
     :ivar streams: the WebSockets that are open, or not quite open or closed yet.
     :ivar handshakes: how many opening handshakes were accepted, by version.
+    :ivar tally: counters of these and of much else, and what limits to their number count by; may be replaced, to
+        begin with, by one that several resources share.
     """
 
     isLeaf = True  # noqa: N815
@@ -87,42 +95,49 @@ class WebSocketResource(Resource):
         self.settings = replace(settings or Settings(), **changes)
         self.streams: set[WebSocketStream] = set()
         self.handshakes: Counter[int] = Counter()
+        self.tally = Tally()
         self._stopped = False
         self._asking: set[Deferred[Decision]] = set()
+        self._refusing: set[Deferred[None]] = set()  # answers that are on their way
         self._dispatchers = dispatchers or (default_websocket_handler,)
         self._fallback = fallback
         self._clock: Any = Timers(reactor or _global_reactor())
 
     def render(self, request: Request) -> Any:
         """Answer a request: with a WebSocket if it asks for one rightly and is taken."""
+        set_client_address(request, self.settings)
         fields = _fields(request)
         if not wire_is_attempt(fields):
             return self._render_plain(request)
         verdict = judge(_opening_request(request, fields, self.settings), self.settings)
         if self._stopped:
-            verdict = Refusal(503, "the server is going away")
+            verdict = _GOING_AWAY
+        elif not isinstance(verdict, Refusal):
+            verdict = judge_limits(self.tally, self.settings, _counted_as(request, self.settings)) or verdict
         if isinstance(verdict, Refusal):
             self._refuse(request, verdict)
             return NOT_DONE_YET
         try:
+            started = self._clock.seconds()
             decision = decide(request, self._dispatchers)
             if isinstance(decision, Deferred):
-                self._wait_for(decision, request, verdict)
+                self._wait_for(decision, request, verdict, started)
             else:
-                self._carry_out(decision, request, verdict)
+                self._carry_out(decision, request, verdict, started)
         except Exception:
             self._failed(Failure(), request)
         return NOT_DONE_YET
 
-    def _wait_for(self, asking: Deferred[Decision], request: Request, offer: Offer) -> None:
+    def _wait_for(self, asking: Deferred[Decision], request: Request, offer: Offer, started: float) -> None:
         """Wait for a dispatcher that takes its time; it need not go on if the client leaves meanwhile."""
         if not asking.called:
             self._asking.add(asking)
+            self.tally.opening.add(asking)
             asking.addBoth(self._forget, asking)
             left = request.notifyFinish()
             left.addErrback(lambda _: asking.cancel())
             asking.addBoth(self._stop_waiting, request, left)
-        asking.addCallback(self._carry_out, request, offer).addErrback(self._failed, request)
+        asking.addCallback(self._carry_out, request, offer, started).addErrback(self._failed, request)
 
     def _stop_waiting(self, result: Result, request: Request, left: Deferred[None]) -> Result:
         """A request that somebody waits for is kept as long as its WebSocket is open."""
@@ -134,25 +149,36 @@ class WebSocketResource(Resource):
         """Open WebSockets again, after :meth:`stop`."""
         self._stopped = False
 
-    def stop(self) -> Deferred[Any]:
+    def stop(self, code: int = 1001, reason: str = "going away") -> Deferred[Any]:
         """Open no WebSocket any more, also on connections that are there already, and close all that are open.
 
         :returns: as :meth:`close_all`.
         """
         self._stopped = True
-        return self.close_all()
+        return self.close_all(code, reason)
 
     def close_all(self, code: int = 1001, reason: str = "going away") -> Deferred[Any]:
         """Close all open WebSockets, and refuse those whose dispatchers have not answered yet.
 
-        :returns: a Deferred that fires when they are gone, which their closing timeout bounds.
+        Those whose opening handshake is not complete yet (key3 of hixie-76 is missing) are closed once it is.
+
+        :returns: a Deferred that fires when they are gone, and those who were refused one have their answer,
+            which the timeouts for closing and for the opening handshake bound. A slow reader that goes on reading
+            may take longer.
         """
         for asking in tuple(self._asking):
             asking.cancel()
-        waiting = [stream.when_closed() for stream in self.streams]
+        waiting: list[Deferred[Any]] = [stream.when_closed() for stream in self.streams]
         for stream in tuple(self.streams):
-            stream.close(code, reason)
-        return DeferredList(waiting)
+            stream.close_once_open(code, reason)
+        return DeferredList([*waiting, *self._refusing])
+
+    def abort_all(self) -> None:
+        """Drop all WebSockets at once, and wait for no answer to a refused one."""
+        for stream in tuple(self.streams):
+            stream.abort()
+        for refusing in tuple(self._refusing):
+            refusing.cancel()
 
     def _render_plain(self, request: Request) -> Any:
         if self._fallback is not None:
@@ -169,31 +195,39 @@ class WebSocketResource(Resource):
             request.setHeader(b"allow", b"GET")
         return HELP.encode()
 
-    def _carry_out(self, decision: Decision, request: Request, offer: Offer) -> None:
+    def _carry_out(self, decision: Decision, request: Request, offer: Offer, started: float) -> None:
         if getattr(request, "channel", None) is None:
             return  # the client left, or the dispatcher itself has answered
         if isinstance(decision, Accept):
-            self._accept(request, offer, decision)
+            refusal = judge_limits(
+                self.tally, self.settings, _counted_as(request, self.settings)
+            )  # others have come meanwhile
+            if refusal is None:
+                self._accept(request, offer, decision, started)
+            else:
+                self._refuse(request, refusal)
         elif isinstance(decision, Reject):
+            self.tally.refused[decision.status, "dispatcher"] += 1
             self._answer(request, decision.status, decision.body, decision.headers)
         elif self._fallback is not None:
             serve_no_more(request)
             render_other(request, self._fallback)
         else:
-            self._refuse(request, Refusal(404, "there is no WebSocket at this address"))
+            self._refuse(request, Refusal(404, "there is no WebSocket at this address", cause="path"))
 
     def _forget(self, result: Decision | Failure, asking: Deferred[Decision]) -> Decision | Failure:
         self._asking.discard(asking)
+        self.tally.opening.discard(asking)
         return result
 
-    def _accept(self, request: Request, offer: Offer, decision: Accept) -> None:
+    def _accept(self, request: Request, offer: Offer, decision: Accept, started: float) -> None:
         subprotocol = decision.subprotocol
         if subprotocol is not None and subprotocol not in offer.subprotocols:
             raise ValueError(
                 f"the client did not offer the subprotocol {subprotocol!r}, only {offer.subprotocols}"
             )
         head = offer.accept(subprotocol, [*_application_fields(request), *decision.headers])
-        stream = WebSocketStream(
+        stream = TalliedStream(
             offer.codec(pieces=decision.pieces),
             self.settings,
             self._clock,
@@ -201,6 +235,11 @@ class WebSocketResource(Resource):
             subprotocol=subprotocol,
             extensions=offer.extensions,
             secure=offer.secure,
+            peer=request.getClientAddress(),
+            tally=self.tally,
+            client=_client(request),
+            counted_as=_counted_as(request, self.settings),
+            started=started,
         )
         run_cascade(stream, decision.handshake)
         content: Any = request.content
@@ -210,6 +249,7 @@ class WebSocketResource(Resource):
         request.setResponseCode(101)
         self.handshakes[offer.version] += 1
         self.streams.add(stream)
+        self.tally.begin(stream)
         stream.owner = self
         transport = fastest_transport(request.channel.transport, stream, lane=self.settings.fast_lane)
         transport.write(head)
@@ -218,13 +258,15 @@ class WebSocketResource(Resource):
             self._log.info("{stream} is being opened at {uri}", stream=stream, uri=request.uri)
         stream.dataReceived(early)
 
-    def stream_ended(self, stream: WebSocketStream, end: CloseReason) -> None:
+    def stream_ended(self, stream: TalliedStream, end: CloseReason) -> None:
         """Forget a stream, and write its line into the access log."""
         self.streams.discard(stream)
+        stream.tally.end(stream, end, self._clock.seconds())
         lost = None if end.clean else Failure(ConnectionLost(end.reason))
         stream.finish_request(lost)
 
     def _refuse(self, request: Request, refusal: Refusal) -> None:
+        self.tally.refused[refusal.status, refusal.cause] += 1
         self._log.info(
             "{peer} was refused a WebSocket at {uri}: {status} {reason}",
             peer=request.getClientAddress(),
@@ -242,6 +284,9 @@ class WebSocketResource(Resource):
         for name, value in headers:
             request.responseHeaders.addRawHeader(name, value)
         data = body.encode() if isinstance(body, str) else body
+        refusing: Deferred[Any] = request.notifyFinish()
+        self._refusing.add(refusing)
+        refusing.addBoth(lambda _: self._refusing.discard(refusing))
         answer_and_close(request, data, self._clock, self.settings.closing_timeout)
 
     def _failed(self, failure: Failure, request: Request) -> None:
@@ -250,12 +295,13 @@ class WebSocketResource(Resource):
                 self._log.failure("a dispatcher failed, after its client had left", failure)
             return
         if failure.check(CancelledError):
-            self._refuse(request, Refusal(503, "the server is going away"))
+            self._refuse(request, _GOING_AWAY)
             return
         self._log.failure("a dispatcher failed for {uri}", failure, uri=request.uri)
         if request.startedWriting:
             request.loseConnection()  # it has answered by itself, and cannot have the connection as well
             return
+        self.tally.refused[500, "error"] += 1
         self._answer(request, 500, "internal error\n", ())
 
 
@@ -282,9 +328,18 @@ def _opening_request(request: Request, fields: dict[str, list[str]], settings: S
         fields=fields,
         http_version=request.clientproto.decode("latin-1"),
         secure=bool(request.isSecure()),
-        trusted=bool(settings.trusted_proxies)
-        and settings.trusts(getattr(request.getClientAddress(), "host", None)),
+        trusted=comes_from_trusted_proxy(request, settings),
     )
+
+
+def _client(request: Request) -> str | None:
+    host: str | None = getattr(request.getClientAddress(), "host", None)
+    return host
+
+
+def _counted_as(request: Request, settings: Settings) -> str | None:
+    """Return what the limit by address counts a client by, if there is one."""
+    return client_name(_client(request)) if settings.max_connections_per_address else None
 
 
 def _fields(request: Request) -> dict[str, list[str]]:

@@ -41,15 +41,26 @@ class Sender(Intake):
     """What a connection sends with. Connections inherit from it.
 
     :ivar bytes_sent: how many, behind the head of the opening handshake.
+    :ivar messages_sent: how many.
     """
 
-    __slots__ = ("_clock", "_codec", "_outflow", "_settings", "_state", "_transport", "_vigil", "bytes_sent")
+    __slots__ = (
+        "_clock",
+        "_codec",
+        "_outflow",
+        "_settings",
+        "_state",
+        "_transport",
+        "_vigil",
+        "bytes_sent",
+        "messages_sent",
+    )
 
     _vigil: Vigil
 
     def __init__(self, codec: Codec, settings: Settings, clock: IReactorTime) -> None:
         super().__init__()
-        self.bytes_sent = 0
+        self.bytes_sent = self.messages_sent = 0
         self._codec = codec
         self._settings = settings
         self._clock = clock

@@ -53,7 +53,8 @@ class Settings:
 
     trusted_proxies: Iterable[str] = ()
     """Addresses or networks (``10.0.0.0/8``), or ``unix`` for unix sockets, whose ``Forwarded`` or
-    ``X-Forwarded-Proto`` and ``-Host`` fields are believed. Anybody can send these; name your proxies only."""
+    ``X-Forwarded-Proto``, ``-Host`` and ``-For`` fields are believed. Anybody can send these; name your proxies only,
+    and let them set or drop each of the four."""
 
     max_message_size: int = MEBIBYTE
     """Largest message to accept, in bytes as they are on the wire. Protects memory."""
@@ -126,6 +127,23 @@ class Settings:
     send_timeout: float = 120.0
     """Seconds in which a peer has to take something of what waits for it (64 KiB of it where Twisted's transport
     does not tell), before it is closed with 1013; 0 for ever. Protects from peers that never read."""
+
+    max_connections: int = 0
+    """Most WebSockets of a server at a time; 0 for any number. Others are refused with 503, before a dispatcher is
+    asked. Keep it below what the system gives a process (``ulimit -n``)."""
+
+    max_connections_per_address: int = 0
+    """Most WebSockets from one IPv4 address, or one IPv6 network of 64 bits; 0 for any number. Others are refused
+    with 503. Mind that a whole office or school may share an address, and that all come from your proxy's if that
+    is not one of ``trusted_proxies``."""
+
+    max_handshakes: int = 0
+    """Most opening handshakes at a time, that dispatchers are deciding on or that are half open; 0 for any number.
+    Others are refused with 503. Protects what dispatchers ask, such as a database."""
+
+    max_message_rate: float = 0.0
+    """Most messages a second of one peer, as many of which may come at once; 0 for any number. Who sends more is
+    closed with 1008."""
 
     fast_lane: bool = field(default_factory=lambda: os.environ.get("HUNCHENSOCKET_LANE") != "0")
     """Whether to serve plain sockets by an epoll object of this package's own, where there is epoll (Linux); the
@@ -207,7 +225,7 @@ class Settings:
         for names, unit, lowest, highest in _RANGES:
             for name in names:
                 value = getattr(self, name)
-                kinds = (int, float) if unit.endswith("seconds") else (int,)
+                kinds = (int, float) if unit.endswith(("second", "seconds")) else (int,)
                 if not isinstance(value, kinds) or not lowest <= value <= highest:
                     limits = f"from {lowest:g} to {highest:g}" if highest < inf else f"of {lowest:g} or more"
                     raise InvalidSetting(f"{name}: give {unit} {limits}, not {value!r}")
@@ -227,6 +245,8 @@ class Settings:
 _RANGES: tuple[tuple[tuple[str, ...], str, float, float], ...] = (
     (("max_message_size", "max_frame_size", "max_skip_size", "max_send_buffer"), "a number of bytes", 1, inf),
     (("max_fragments", "max_control_frames"), "a number", 1, inf),
+    (("max_connections", "max_connections_per_address", "max_handshakes"), "a number", 0, inf),
+    (("max_message_rate",), "a number of messages a second", 0, inf),
     (("connect_timeout", "handshake_timeout", "closing_timeout"), "a number of seconds", 0.001, inf),
     (("websocket_timeout", "ping_interval", "ping_timeout", "send_timeout"), "a number of seconds", 0, inf),
     (("compression_window_bits",), "a number", 9, 15),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Literal
 
+from cryptography import x509
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer, IPushProducer, IReactorTime
 from twisted.python.failure import Failure
@@ -13,10 +14,12 @@ from zope.interface import implementer
 
 from hunchensocket_tx.connection import Connection
 from hunchensocket_tx.errors import ConnectionClosed, InvalidCloseCode, UnsupportedMessage
+from hunchensocket_tx.intake import ignore
 from hunchensocket_tx.kept_request import KeptRequest
 from hunchensocket_tx.outgoing import OutgoingMessage
 from hunchensocket_tx.pings import Pings
-from hunchensocket_tx.sender import State
+from hunchensocket_tx.sender import SMALL, State
+from hunchensocket_tx.server_tls import peer_certificate
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.wire.answer import Answer
 from hunchensocket_tx.wire.events import CloseReason, Codec, Message
@@ -60,8 +63,10 @@ class WebSocketStream(Connection):
         subprotocol: str | None = None,
         extensions: str = "",
         secure: bool = False,
+        peer: IAddress | None = None,
     ) -> None:
         super().__init__(codec, settings, clock)
+        self._peer = peer
         self._kept_request = None if request is None else KeptRequest(request)
         self.subprotocol = subprotocol
         self.extensions = extensions
@@ -93,7 +98,7 @@ class WebSocketStream(Connection):
 
     @property
     def peer(self) -> IAddress:
-        """The other end's address."""
+        """The other end's address; a client's as a trusted proxy tells it, mostly without a port (0) then."""
         peer: IAddress = self._peer
         return peer
 
@@ -102,6 +107,14 @@ class WebSocketStream(Connection):
         """Our end's address."""
         host: IAddress = self._host or self._transport.getHost()
         return host
+
+    @property
+    def peer_certificate(self) -> x509.Certificate | None:
+        """What the peer has shown in TLS: a client, if it was asked for it; a server, always.
+
+        None without one, without TLS, and once the connection is gone.
+        """
+        return peer_certificate(self._transport)
 
     # Sending
 
@@ -123,12 +136,22 @@ class WebSocketStream(Connection):
                 large = False
             if large:
                 self._send_large(message, compress)
+                self.messages_sent += 1
+                return True
+            data = self._codec.encode(message, compress=compress)
+            self.messages_sent += 1
+            if len(data) <= SMALL:  # what _write does, without another call for each message
+                self.bytes_sent += len(data)
+                if self._vigil.minds_sending:
+                    self._vigil.last_sent = self._clock.seconds()
+                self._transport.write(data)
             else:
-                self._write(self._codec.encode(message, compress=compress))
+                self._write(data)
             return True
         if not self.can_send(self._settings.slow_peers):
             return False
         self._send_whole(self._codec.encode(message, compress=self._may_compress(compress)))
+        self.messages_sent += 1
         return True
 
     def _send_large(self, message: Message, compress: bool) -> None:
@@ -239,6 +262,13 @@ class WebSocketStream(Connection):
                 raise InvalidCloseCode("1005 cannot be sent: it stands for no code in reports")
             self._start_closing(code, reason)
 
+    def close_once_open(self, code: int, reason: str) -> None:
+        """Close, or let the opening handshake be completed first, of which no handler is told then."""
+        if self._state is State.CONNECTING:
+            self.attach(lambda: self._start_closing(code, reason), ignore)
+        else:
+            self.close(code, reason)
+
     def when_closed(self) -> Deferred[CloseReason]:
         """Return a Deferred that fires, and never fails, when the connection is gone."""
         if self._state is State.CLOSED and self._end is not None:
@@ -289,6 +319,7 @@ class WebSocketStream(Connection):
             self._write(data)
         else:
             self._send_whole(data)
+        self.messages_sent += 1
         return True
 
     def begin_message(self) -> Deferred[object]:
@@ -306,7 +337,9 @@ class WebSocketStream(Connection):
 
     def end_message(self, *, complete: bool) -> None:
         """Send what was postponed; close the WebSocket if the message cannot be completed."""
-        if not complete:
+        if complete:
+            self.messages_sent += 1
+        else:
             self.close(1011, "a message could not be completed")
         postponed, self._postponed, self._postponed_size = self._postponed or [], None, 0
         if postponed and self._state is State.OPEN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 
 from hunchensocket_tx.errors import InvalidSetting
 
-__all__ = ["ClientTLS", "server_options"]
+__all__ = ["ClientTLS", "Path", "read_certificates", "read_file", "server_options"]
 
 Path = str | os.PathLike[str]
 
@@ -43,7 +44,7 @@ class ClientTLS:
         """
         roots = None
         if self.trust_roots is not None:
-            chain = _certificates("trust_roots", self.trust_roots)
+            chain = read_certificates("trust_roots", self.trust_roots)
             roots = trustRootFromCertificates([Certificate(one) for one in chain])
         if self.certificate is None and self.private_key is not None:
             raise InvalidSetting("private_key: name the certificate that belongs to it, too")
@@ -54,27 +55,50 @@ class ClientTLS:
         return creator
 
 
-def server_options(certificate: Path, private_key: Path | None = None) -> CertificateOptions:
+def server_options(
+    certificate: Path, private_key: Path | None = None, passphrases: Sequence[bytes] = (), **options: Any
+) -> CertificateOptions:
     """Read a certificate and its key, check that they belong together, and return TLS options (1.2 and newer).
 
     :param certificate: a PEM file with the certificate, and behind it the chain up to the authority's, if any.
-    :param private_key: a PEM file with the key, without a passphrase; by default it is in the same file.
+    :param private_key: a PEM file with the key; by default it is in the same file.
+    :param passphrases: to be tried, one after the other, if the key is encrypted.
+    :param options: others of ``CertificateOptions``.
     :raises InvalidSetting: naming the file, and what is wrong with it.
     """
-    return CertificateOptions(**_key_and_chain(certificate, private_key))
+    return CertificateOptions(**_key_and_chain(certificate, private_key, passphrases), **options)
 
 
-def _key_and_chain(certificate: Path, private_key: Path | None) -> dict[str, Any]:
-    """Return a certificate's files as parameters of ``CertificateOptions``."""
-    own, *others = _certificates("certificate", certificate)
-    key_file = certificate if private_key is None else private_key
-    keys = _read("private_key", key_file)
+def read_certificates(setting: str, path: Path) -> list[crypto.X509]:
+    """Return the certificates in a PEM file, of which there is at least one.
+
+    :param setting: what names the file, for messages.
+    :raises InvalidSetting: naming the file, and what is wrong with it.
+    """
+    contents = read_file(setting, path)
     try:
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, keys, b"")
-    except (crypto.Error, ValueError, TypeError) as error:
-        raise InvalidSetting(
-            f"private_key: there is no PEM private key (without passphrase) in {key_file}"
-        ) from error
+        chain = x509.load_pem_x509_certificates(contents)
+    except ValueError as error:
+        raise InvalidSetting(f"{setting}: there is no PEM certificate in {path}: {error}") from error
+    return [crypto.X509.from_cryptography(one) for one in chain]
+
+
+def read_file(setting: str, path: Path) -> bytes:
+    """Return what is in a file; see :func:`read_certificates`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise InvalidSetting(f"{setting}: {path} cannot be read: {error.strerror}") from error
+
+
+def _key_and_chain(
+    certificate: Path, private_key: Path | None, passphrases: Sequence[bytes] = ()
+) -> dict[str, Any]:
+    """Return a certificate's files as parameters of ``CertificateOptions``."""
+    own, *others = read_certificates("certificate", certificate)
+    key_file = certificate if private_key is None else private_key
+    key = _private_key(key_file, passphrases)
     parameters: dict[str, Any] = {"privateKey": key, "certificate": own, "extraCertChain": others}
     try:
         CertificateOptions(**parameters).getContext().check_privatekey()
@@ -83,18 +107,12 @@ def _key_and_chain(certificate: Path, private_key: Path | None) -> dict[str, Any
     return parameters
 
 
-def _certificates(name: str, path: Path) -> list[crypto.X509]:
-    contents = _read(name, path)
-    try:
-        chain = x509.load_pem_x509_certificates(contents)
-    except ValueError as error:
-        raise InvalidSetting(f"{name}: there is no PEM certificate in {path}: {error}") from error
-    return [crypto.X509.from_cryptography(one) for one in chain]
-
-
-def _read(name: str, path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise InvalidSetting(f"{name}: {path} cannot be read: {error.strerror}") from error
+def _private_key(path: Path, passphrases: Sequence[bytes]) -> crypto.PKey:
+    contents = read_file("private_key", path)
+    for passphrase in (b"", *passphrases):
+        try:
+            return crypto.load_privatekey(crypto.FILETYPE_PEM, contents, passphrase)
+        except (crypto.Error, ValueError, TypeError):
+            continue
+    known = "that one of the passphrases opens" if passphrases else "(without passphrase)"
+    raise InvalidSetting(f"private_key: there is no PEM private key {known} in {path}")

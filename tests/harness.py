@@ -36,9 +36,16 @@ Client = TypeVar("Client", bound=RawClient)
 
 
 class Issued:
-    """A certificate for ``localhost`` and its key: signed by itself, or by an issuer."""
+    """A certificate for ``localhost`` and its key: signed by itself, or by an issuer.
 
-    def __init__(self, name: str = "localhost", issuer: Issued | None = None) -> None:
+    :param name: whose it is.
+    :param names: the DNS names that it is for, if they are others.
+    :param days: for how long it will do yet.
+    """
+
+    def __init__(
+        self, name: str = "localhost", issuer: Issued | None = None, *, names: tuple[str, ...] = (), days: int = 1
+    ) -> None:
         self.key: EllipticCurvePrivateKey = generate_private_key(SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -48,10 +55,10 @@ class Issued:
             .issuer_name((issuer or self).name)
             .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, names or (name,)))), critical=False)
             .sign((issuer or self).key, hashes.SHA256())
         )
 

@@ -107,12 +107,16 @@ class Program(ProcessProtocol):
         assert "Traceback" not in self.said, self.said
 
 
-def start(case: TestCase, *command: str, folder: str, **environment: str) -> Program:
-    """Start a program in a folder; if it still runs after the test, it is killed."""
+def start(case: TestCase, *command: str, folder: str, inherited: int | None = None, **environment: str) -> Program:
+    """Start a program in a folder; if it still runs after the test, it is killed.
+
+    :param inherited: a descriptor that it gets as number 3.
+    """
     program = Program()
     surroundings = {**os.environ, "PYTHONPATH": str(CHECKOUT), **environment}
     spawn: Any = reactor
-    spawn.spawnProcess(program, command[0], command, env=surroundings, path=folder)
+    descriptors = {0: "w", 1: "r", 2: "r"} | ({} if inherited is None else {3: inherited})
+    spawn.spawnProcess(program, command[0], command, env=surroundings, path=folder, childFDs=descriptors)
 
     def kill() -> Deferred[int] | None:
         if program.has_ended:

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from hunchensocket_tx import (
+    CloseReason,
     EndpointAcceptor,
     InvalidSetting,
     MisuseError,
@@ -28,6 +29,7 @@ from hunchensocket_tx import (
     WebSocketResource,
     WebSocketSSLAcceptor,
 )
+from hunchensocket_tx import connect as connect_ours
 from tests.harness import Issued, PemFolder, complete_76, echo, tls_client, turns
 from tests.support import RawClient, connect, frame_76, open_76, request_76
 
@@ -178,6 +180,15 @@ class StoppingTests(AcceptorCase):
         client.write(b"\xff\x00")
         await stopped
         await client.closed
+
+    async def test_its_clients_are_told_why(self) -> None:
+        for reason in ("going away", "see you later"):
+            with self.subTest(reason=reason):
+                address = await self.start_with_clock()
+                stream = await connect_ours(f"ws://127.0.0.1:{address.port}/")
+                self.acceptor.stop_reason = reason
+                await self.acceptor.stopService()
+                self.assertEqual(await stream.when_closed(), CloseReason(1001, reason, True))
 
     async def test_what_was_said_before_is_still_sent(self) -> None:
         client = await open_76(self, await self.start_with_clock())

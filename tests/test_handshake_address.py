@@ -230,6 +230,7 @@ class ProxyTests(HandshakeTestCase):
         for changes in (
             {"forwarded": "proto=https", "x_forwarded_proto": "http"},
             {"forwarded": "host=evil.example", "x_forwarded_host": "example.com"},
+            {"forwarded": "for=192.0.2.1", "x_forwarded_for": "192.0.2.2"},
         ):
             with self.subTest(changes):
                 self.assert_refused(400, opening(trusted=True, **changes))

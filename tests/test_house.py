@@ -23,6 +23,7 @@ LAYERS = [
     {"settings"},
     {"wire"},
     {
+        "client_address",
         "cookies",
         "proxies",
         "proxy_endpoint",
@@ -34,22 +35,25 @@ LAYERS = [
         "lane",
         "lane_transport",
         "plain_socket",
+        "server_tls",
         "fastest",
         "timers",
         "tls",
         "write_through",
     },
     {"speedups"},
-    {"inbox", "outflow", "pings", "vigil", "incoming", "outgoing", "intake"},
+    {"inbox", "outflow", "pings", "vigil", "incoming", "outgoing", "intake", "tally"},
     {"sender"},
     {"connection"},
     {"stream"},
+    {"admission", "tallied"},
     {"cascade", "adapters", "client", "opener", "broadcast"},
     {"resource", "factory"},
-    {"acceptor", "demo"},
+    {"acceptor", "demo", "forwarding", "forward_tokens"},
     {"endpoints", "endpoint_strings"},
-    {"service"},
-    {"__init__", "testing", "testing_transport"},
+    {"service", "console"},
+    {"cli"},
+    {"__init__", "__main__", "testing", "testing_transport"},
 ]
 """The modules, lowest first: each may import from its own layer and from those below."""
 
@@ -57,8 +61,9 @@ KNOW_ERRORS_ONLY = {"takeover", "lane", "lane_transport", "plain_socket", "timer
 
 TOUCH_TWISTED_S_PRIVATE_PARTS = {"takeover", "http2"}
 
-WITHOUT_TESTS = {"__init__", "version"}
-"""Packages, of which there is nothing to test, and a constant, which tests/test_packaging.py checks."""
+WITHOUT_TESTS = {"__init__", "__main__", "version"}
+"""Packages, of which there is nothing to test, what tests/test_cli.py runs, and a constant, which
+tests/test_packaging.py checks."""
 
 TESTED_TOGETHER = {"group", "listening", "making", "options", "serving"}
 """Parts of ``service``, which only together are something: tests/test_service*.py."""

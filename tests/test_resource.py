@@ -24,7 +24,7 @@ from hunchensocket_tx import (
     websocket_handlers,
 )
 from tests.harness import complete_76, echo, serve_tls, silent, turns_until
-from tests.support import RawClient, connect, frame_76, open_76, request_76, serve
+from tests.support import KEY3, RESPONSE, RawClient, connect, frame_76, open_76, request_76, serve
 
 
 class DispatcherTests(TestCase):
@@ -197,15 +197,43 @@ class BookkeepingTests(TestCase):
         await gone
         await client.closed
 
-    async def test_close_all_drops_who_is_not_open_yet(self) -> None:
-        resource = WebSocketResource(echo)
+    async def opening(self, resource: WebSocketResource) -> RawClient:
+        """Return a client that has sent all of a handshake but its key3."""
         address = await serve(self, resource)
         client = await connect(self, address)
         client.write(request_76(address, key3=b""))
         await client.until(b"\r\n\r\n")
-        await resource.close_all()
+        return client
+
+    async def test_close_all_lets_an_opening_handshake_be_completed_but_tells_no_handler(self) -> None:
+        opened: list[object] = []
+        resource = WebSocketResource(lambda request: lambda stream, mutex: opened.append(stream))
+        client = await self.opening(resource)
+        gone = resource.close_all()
+        client.write(KEY3)
+        await client.until(RESPONSE + b"\xff\x00")
+        client.write(b"\xff\x00")
+        await gone
+        self.assertEqual(opened, [])
+
+    async def test_close_all_waits_for_an_opening_handshake_no_longer_than_its_timeout(self) -> None:
+        clock = Clock()
+        resource = WebSocketResource(echo, reactor=clock, handshake_timeout=3)
+        client = await self.opening(resource)
+        gone = resource.close_all()
+        clock.advance(2.9)
+        self.assertNoResult(gone)
+        clock.advance(0.2)
+        await gone
         await client.closed
         self.assertEqual(client.body, b"")
+
+    async def test_abort_all_drops_every_stream(self) -> None:
+        resource = WebSocketResource(echo)
+        client = await open_76(self, await serve(self, resource))
+        resource.abort_all()
+        await client.closed
+        self.assertEqual((client.data, resource.streams), (b"", set()))
 
     async def test_a_client_that_never_sends_key3_is_dropped(self) -> None:
         clock = Clock()

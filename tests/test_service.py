@@ -201,6 +201,7 @@ class EndpointTests(SynchronousTestCase):
         service = makeService(parse(*arguments))
         service.privilegedStartService()
         service.startService()
+        self.addCleanup(service.stopService)
         return reactor
 
     def tcp(self, *arguments: str) -> list[tuple[int, str]]:
@@ -253,6 +254,7 @@ class HelpTests(SynchronousTestCase):
         for option in (
             *("port", "interface", "listen", "ssl-port", "certificate", "private-key", "handler", "path", "root"),
             *("origin", "timeout", "max-message-size", "external-url", "trusted-proxy", "legacy-over-tls-only"),
+            *("private-key-passphrase", "client-ca", "client-certificates", "tls-version"),
         ):
             with self.subTest(option=option):
                 self.assertIn(f"--{option}", self.help)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from signal import SIGTERM
 from typing import Any
 
 from twisted.internet import reactor
@@ -115,13 +114,7 @@ class ServingTests(TwistdCase):
 
 
 class StoppingTests(TwistdCase):
-    """SIGTERM ends it gracefully, once it has served something: before, Twisted does not listen to signals."""
-
-    async def test_it_ends_as_the_signal_demands(self) -> None:
-        program = self.listening()
-        await get(self, await program.address(), "/")
-        program.signal("TERM")
-        self.assertEqual(await program.ended, -SIGTERM)  # twistd passes it on once everything is closed
+    """SIGTERM ends it gracefully; more of that is in tests/test_stopping.py."""
 
     async def test_open_websockets_are_closed(self) -> None:
         program = self.listening()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.python import usage
 
@@ -28,6 +28,10 @@ class OptionGroup(usage.Options):
 
         :raises UsageError: naming the option, and the mend.
         """
+
+    def setting_changes(self) -> dict[str, Any]:
+        """Return the settings that options give; None for one that is not given."""
+        return {}
 
     def number(self, option: str, kind: Callable[[str], Value], wanted: str) -> Value | None:
         """Return an option as a number; None if it is not given."""

@@ -1,4 +1,4 @@
-"""Where to listen: ports, endpoints, TLS."""
+"""Where to listen: ports and endpoints."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
 from hunchensocket_tx.acceptor import tcp_endpoint
-from hunchensocket_tx.service.group import OptionGroup, one_line
-from hunchensocket_tx.tls import server_options
+from hunchensocket_tx.service.group import one_line
+from hunchensocket_tx.service.tls_options import TLSOptions
 
 __all__ = ["ListenOptions"]
 
 DEFAULT_PORT = 8080
 
 
-class ListenOptions(OptionGroup):
+class ListenOptions(TLSOptions):
     """Options that say where to listen.
 
     :ivar endpoints: the endpoints, each with the option that names it.
@@ -27,13 +27,10 @@ class ListenOptions(OptionGroup):
     optParameters = [  # noqa: N815
         ["port", "p", None, f"TCP port to listen on; {DEFAULT_PORT} if nothing else is named, 0 for any free one"],
         ["interface", "i", None, "Address to listen on, with --port and --ssl-port; all IPv4 ones by default"],
-        ["ssl-port", None, None, "TCP port to listen on with TLS; needs --certificate"],
-        ["certificate", "c", None, "PEM file with the certificate for --ssl-port, and its chain behind it"],
-        ["private-key", "k", None, "PEM file with its key, if that is not in the certificate's file"],
     ]
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self["listen"] = []
         self.endpoints: list[tuple[str, IStreamServerEndpoint]] = []
 
@@ -46,10 +43,20 @@ class ListenOptions(OptionGroup):
         super().check()
         self.endpoints = list(self._endpoints())
 
-    def _endpoints(self) -> Iterator[tuple[str, IStreamServerEndpoint]]:
+    def listening_reactor(self) -> Any:
+        """Return the reactor that the endpoints listen with; other groups may give theirs."""
         from twisted.internet import reactor
 
+        return reactor
+
+    def _endpoints(self) -> Iterator[tuple[str, IStreamServerEndpoint]]:
+        reactor = self.listening_reactor()
         for description in self["listen"]:
+            if description.startswith("haproxy:ssl:"):  # which would wait for it within TLS
+                raise usage.UsageError(
+                    "--listen: proxies send the PROXY protocol in front of TLS, where haproxy:ssl: does not look; "
+                    "let the proxy do TLS, and give haproxy:tcp: and --external-url"
+                )
             try:
                 yield f"--listen {description}", serverFromString(reactor, description)
             except Exception as error:  # each kind of endpoint raises its own; all say what is wrong
@@ -58,16 +65,8 @@ class ListenOptions(OptionGroup):
                 ) from error
         port, ssl_port = self.port_number("port"), self.port_number("ssl-port")
         if ssl_port is not None:
-            yield "--ssl-port", self._tls_endpoint(reactor, ssl_port)
-        elif self["certificate"] is not None or self["private-key"] is not None:
-            raise usage.UsageError("--certificate and --private-key are for --ssl-port; name a port for TLS, too")
+            yield "--ssl-port", SSL4ServerEndpoint(reactor, ssl_port, self.tls, interface=self["interface"] or "")
         if port is None and ssl_port is None and not self["listen"]:
             port = DEFAULT_PORT
         if port is not None:
             yield "--port", tcp_endpoint(reactor, port, self["interface"] or "")
-
-    def _tls_endpoint(self, reactor: Any, port: int) -> IStreamServerEndpoint:
-        if self["certificate"] is None:
-            raise usage.UsageError("--ssl-port: TLS needs a certificate; name its file with --certificate")
-        options = self.named(lambda: server_options(self["certificate"], self["private-key"]))
-        return SSL4ServerEndpoint(reactor, port, options, interface=self["interface"] or "")

@@ -7,23 +7,27 @@ from collections.abc import Sequence
 from twisted.python import usage
 
 import twisted
-from hunchensocket_tx.service.listening import ListenOptions
-from hunchensocket_tx.service.serving import ServeOptions
+from hunchensocket_tx.service.forwarding import ForwardOptions
+from hunchensocket_tx.service.limit_options import LimitOptions
+from hunchensocket_tx.service.logs import LogOptions
+from hunchensocket_tx.service.metrics import MetricsOptions
+from hunchensocket_tx.service.stopping import StopOptions
+from hunchensocket_tx.service.workers import WorkerOptions
 from hunchensocket_tx.version import __version__
 
 __all__ = ["Options"]
 
 
-class Options(ListenOptions, ServeOptions):
+class Options(WorkerOptions, ForwardOptions, LimitOptions, LogOptions, MetricsOptions, StopOptions):
     """Options of ``twistd hunchensocket``. Whatever is wrong ends the program with one line on stderr."""
 
     synopsis = "[options]"
     longdesc = (
-        "Serve WebSockets, from hixie-76 to RFC 6455. Without --handler, serves the built-in site: a page that "
-        "tries an echo at /echo and a chat room at /chat."
+        "Serve WebSockets, from hixie-76 to RFC 6455. Without --handler and --forward, serves the "
+        "built-in site: a page that tries an echo at /echo and a chat room at /chat."
     )
 
-    setting_options = {**ListenOptions.setting_options, **ServeOptions.setting_options}
+    setting_options = {**WorkerOptions.setting_options, **ForwardOptions.setting_options}
 
     def opt_version(self) -> None:
         """Display the versions of this package and of Twisted, and exit."""
@@ -33,7 +37,7 @@ class Options(ListenOptions, ServeOptions):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse, and end the program with a line that names the option if something is wrong."""
         try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
+            super().parseOptions(options)
         except usage.UsageError as error:
             raise SystemExit(f"twistd hunchensocket: {error}") from None
 

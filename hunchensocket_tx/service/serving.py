@@ -29,7 +29,7 @@ class ServeOptions(OptionGroup):
 
     optParameters = [  # noqa: N815
         ["handler", "H", None, "Dotted name of a dispatcher, say my_project.chat.dispatcher"],
-        ["path", None, "/", "Path at and below which the handler is asked"],
+        ["path", None, "/", "Path at and below which the handler, or what is forwarded, is"],
         ["root", "r", None, "Folder of static files to serve"],
         [
             "timeout",
@@ -69,11 +69,11 @@ class ServeOptions(OptionGroup):
         super().check()
         changes = {name: value for name, value in self.setting_changes().items() if value is not None}
         self.settings = self.named(lambda: Settings(**changes))
-        self.dispatcher = self._dispatcher()
+        self.dispatcher = self.make_dispatcher()
         if not self["path"].startswith("/"):
             raise usage.UsageError(f"--path: give a path that starts with /, not {self['path']!r}")
         if self["path"] != "/" and self.dispatcher is None:
-            raise usage.UsageError("--path: it says where --handler is; name a handler, too")
+            raise usage.UsageError("--path: it says where --handler or --forward is; name one, too")
         if self["root"] is not None and not os.path.isdir(self["root"]):
             raise usage.UsageError(f"--root: {self['root']!r} is not a folder")
 
@@ -81,6 +81,7 @@ class ServeOptions(OptionGroup):
         """Return the settings that options give, or None; other groups may add theirs."""
         origins: Any = self["origin"] or "same"
         return {
+            **super().setting_changes(),
             "origins": "*" if "*" in origins else origins,
             "trusted_proxies": self["trusted-proxy"],
             "external_url": self["external-url"],
@@ -99,7 +100,8 @@ class ServeOptions(OptionGroup):
         resource = WebSocketResource(self.dispatcher, fallback=fallback, settings=self.settings)
         return _mounted(resource, self["path"], folder), [resource]
 
-    def _dispatcher(self) -> Dispatcher | None:
+    def make_dispatcher(self) -> Dispatcher | None:
+        """Return the handler that is named; None if none is."""
         name = self["handler"]
         if name is None:
             return None

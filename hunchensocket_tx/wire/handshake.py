@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from hunchensocket_tx.addresses import host_with_port, parse_origin
 from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.wire.forwarded import forwarded_clients
 from hunchensocket_tx.wire.headers import forwarded_parameters, tokens
 from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols, judge_hixie
 from hunchensocket_tx.wire.hybi_handshake import HYBI_VERSIONS, hybi_subprotocols, judge_hybi
@@ -45,7 +46,7 @@ def judge(request: OpeningRequest, settings: Settings) -> Offer | Refusal:
     if isinstance(version, Refusal):
         return version
     if version not in settings.versions:
-        return Refusal(403, f"hixie-{version} is switched off here")
+        return Refusal(403, f"hixie-{version} is switched off here", cause="version")
     secure, host = _public_address(request, settings)
     if isinstance(host, Refusal):
         return host
@@ -55,7 +56,7 @@ def judge(request: OpeningRequest, settings: Settings) -> Offer | Refusal:
     if version in HYBI_VERSIONS:
         return judge_hybi(request, settings, version, secure)
     if settings.legacy_over_tls_only and not secure:
-        return Refusal(403, f"hixie-{version} is accepted over TLS only here")
+        return Refusal(403, f"hixie-{version} is accepted over TLS only here", cause="tls")
     location = (settings.external_url or f"{'wss' if secure else 'ws'}://{host}").rstrip("/") + request.target
     return judge_hixie(request, settings, version, location, secure)
 
@@ -63,7 +64,7 @@ def judge(request: OpeningRequest, settings: Settings) -> Offer | Refusal:
 def _judge_http(request: OpeningRequest) -> Refusal | None:
     """Judge what makes a request an upgrade at all (hybi-00 section 5.1)."""
     if request.method != "GET":
-        return Refusal(405, "a WebSocket is opened with GET", [("Allow", "GET")])
+        return Refusal(405, "a WebSocket is opened with GET", [("Allow", "GET")], "method")
     if "websocket" not in tokens(request.all("upgrade")):
         return Refusal(400, "the Upgrade field does not name websocket")
     if "upgrade" not in tokens(request.all("connection")):
@@ -85,12 +86,12 @@ def _version(request: OpeningRequest, settings: Settings) -> int | Refusal:
         return _parse_version(request.all("sec-websocket-version"), settings)
     drafts = request.all("sec-websocket-draft")
     if any(draft != "0" for draft in drafts):
-        return Refusal(400, "the drafts hybi-02 and hybi-03 are not spoken")
+        return Refusal(400, "the drafts hybi-02 and hybi-03 are not spoken", cause="version")
     if drafts or request.all("sec-websocket-key1") or request.all("sec-websocket-key2"):
         return 76
     if request.all("sec-websocket-key") or 75 not in settings.versions:
         reason = "Sec-WebSocket-Version is missing (and hixie-75, which has none, is switched off here)"
-        return Refusal(400, reason, _spoken(settings))
+        return Refusal(400, reason, _spoken(settings), "version")
     return 75
 
 
@@ -102,7 +103,7 @@ def _parse_version(values: Sequence[str], settings: Settings) -> int | Refusal:
         if values[0] == str(version) and version in settings.versions:
             return version
     fields = [("Upgrade", "websocket"), *_spoken(settings)]
-    return Refusal(426, f"WebSocket version {values[0][:9]} is not spoken here", fields)
+    return Refusal(426, f"WebSocket version {values[0][:9]} is not spoken here", fields, "version")
 
 
 def _spoken(settings: Settings) -> HeaderFields:
@@ -125,9 +126,13 @@ def _public_address(request: OpeningRequest, settings: Settings) -> tuple[bool, 
         protocols = {forwarded.get("proto", "").lower(), *tokens(request.all("x-forwarded-proto"))[-1:]} - {""}
         named = {name.rpartition(",")[2].strip().lower() for name in request.all("x-forwarded-host")[-1:]}
         named = (named | {forwarded.get("host", "").lower()}) - {""}
-        if len(protocols) > 1 or len(named) > 1:
+        clients = forwarded_clients(request.fields, settings.trusts)
+        if any(len(told) > 1 for told in (protocols, named, clients)):
             # One of them is the client's own, which the proxy let pass.
-            return secure, Refusal(400, "Forwarded and X-Forwarded fields contradict each other")
+            return secure, Refusal(
+                400,
+                "Forwarded and X-Forwarded fields contradict each other; let the proxy drop what it does not set",
+            )
         if protocols:
             secure = protocols.pop() in ("https", "wss")
         if named:
@@ -138,7 +143,7 @@ def _public_address(request: OpeningRequest, settings: Settings) -> tuple[bool, 
     if host is None:
         return secure, Refusal(400, "there is not exactly one well-formed Host")
     if settings.hosts and host not in {host_with_port(name, "wss" if secure else "ws") for name in settings.hosts}:
-        return secure, Refusal(403, "this server does not go by that Host")
+        return secure, Refusal(403, "this server does not go by that Host", cause="host")
     return secure, host
 
 
@@ -154,7 +159,7 @@ def _judge_origin(origins: Sequence[str], settings: Settings, secure: bool, host
         return (
             None
             if (parse_origin(origin) or origin) in listed
-            else Refusal(403, "pages of that Origin may not connect")
+            else Refusal(403, "pages of that Origin may not connect", cause="origin")
         )
     own = f"{'https' if secure else 'http'}://{host}"
     if settings.external_url is not None:
@@ -166,4 +171,5 @@ def _judge_origin(origins: Sequence[str], settings: Settings, secure: bool, host
         403,
         f"only pages of {own} may connect (the server's setting 'origins' names others; behind a proxy, "
         "'trusted_proxies' or 'external_url' tells the server its own name)",
+        cause="origin",
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 __all__ = [
     "Extension",
+    "forwarded_elements",
     "forwarded_parameters",
     "is_field_value",
     "is_token",
@@ -44,13 +45,22 @@ def is_token(text: str) -> bool:
     return _TOKEN.match(text) is not None
 
 
-def forwarded_parameters(values: Iterable[str]) -> dict[str, str]:
-    """Return the parameters of the last element of a ``Forwarded`` field (RFC 7239), names lower-cased.
+def forwarded_elements(values: Iterable[str]) -> list[dict[str, str]]:
+    """Return the parameters of each element of a ``Forwarded`` field (RFC 7239), names lower-cased.
 
-    The last element is the one that the nearest proxy added.
+    Each proxy adds an element at the end. Nothing comes of a field with a quote left open.
     """
-    elements = split_unquoted(",".join(values), ",")
-    pairs = (_FORWARDED_PAIR.match(pair) for pair in split_unquoted(elements[-1], ";")) if elements else ()
+    return [_forwarded_element(element) for element in split_unquoted(",".join(values), ",")]
+
+
+def forwarded_parameters(values: Iterable[str]) -> dict[str, str]:
+    """Return the parameters of the last element of a ``Forwarded`` field, which the nearest proxy added."""
+    elements = forwarded_elements(values)
+    return elements[-1] if elements else {}
+
+
+def _forwarded_element(text: str) -> dict[str, str]:
+    pairs = [_FORWARDED_PAIR.match(pair) for pair in split_unquoted(text, ";")]
     return {pair[1].lower(): pair[2] if pair[2] is not None else pair[3] for pair in pairs if pair}
 
 

@@ -58,11 +58,13 @@ class Refusal:
     :ivar status: HTTP status code.
     :ivar reason: one line that says what is wrong and, where there is one, the mend.
     :ivar headers: more fields to send.
+    :ivar cause: one word for what is wrong, of a small set, to count by.
     """
 
     status: int
     reason: str
     headers: HeaderFields = ()
+    cause: str = "malformed"
 
 
 class Offer(Protocol):

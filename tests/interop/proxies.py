@@ -83,7 +83,12 @@ class ProxyProgram(TestCase):
     async def start(self, credentials: tuple[str, str] | None = None) -> Proxy:
         """Start it, wait until it listens; return it without the credentials."""
         port = free_port()
-        program = start(self, *self.command(port, credentials), folder=str(self.folder))
+        await self.run_program(port, *self.command(port, credentials))
+        return Proxy.parse(f"{self.scheme}://127.0.0.1:{port}")
+
+    async def run_program(self, port: int, *command: str) -> Program:
+        """Start a program, and wait until it listens on a port; it is ended after the test."""
+        program = start(self, *command, folder=str(self.folder))
         self.addCleanup(self.stop, program)
         while True:
             assert not program.has_ended, program.said
@@ -94,7 +99,7 @@ class ProxyProgram(TestCase):
                 continue
             listener.transport.abortConnection()
             await listener.lost
-            return Proxy.parse(f"{self.scheme}://127.0.0.1:{port}")
+            return program
 
     async def stop(self, program: Program) -> None:
         """End a program, and wait until it has."""
