@@ -304,7 +304,7 @@ class _Client:
         """Have the handler told when the stream is open, or keep its messages for who asks."""
         handler = self.handler
         if handler is None:
-            stream.attach(opened, stream.inbox.put, ahead=True)
+            stream.attach(opened, stream.into_inbox(), ahead=True)
             return
 
         def handshake(stream: WebSocketStream, mutex: DeferredLock) -> Any:

@@ -100,7 +100,8 @@ def _explain_tls(error: BaseException, url: WebSocketURL) -> CertificateRejected
             f"the server's certificate is not for {url.host}: check the URL, or name the one it is for "
             "(tls=ClientTLS(server_name=...))"
         )
-    words = "; ".join(str(part[-1]) for part in error.args[0]) if error.args and error.args[0] else str(error)
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else ()  # of OpenSSL's errors
+    words = "; ".join(str(part[-1]) for part in queue)
     if "certificate verify failed" in words:
         return CertificateRejected(
             f"the certificate of {url.host} is not to be trusted ({words}): it has expired, or nobody we know has "
