@@ -215,14 +215,16 @@ class _Client:
 
     async def _attempt(self, url: WebSocketURL, fields: HeaderFields) -> WebSocketStream:
         """Open it there, or fail with the reason in plain words."""
+        timeout = self.settings.connect_timeout
+        clock = _timers(self.reactor)
         opener = Opener(
             self._handshake(url, fields),
             self.settings,
-            _timers(self.reactor),
+            clock,
             secure=url.secure,
+            deadline=clock.seconds() + timeout,
             attach=self._attach,
         )
-        timeout = self.settings.connect_timeout
         connected = self._endpoint(url).connect(_One(opener))
         try:
             await connected.addTimeout(timeout, self.reactor)

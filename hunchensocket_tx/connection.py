@@ -36,6 +36,7 @@ __all__ = ["Connection"]
 
 CONTROL_PERIOD = 1.0
 """Seconds for which the setting ``max_control_frames`` counts."""
+UNCLEAN = CloseReason(1006, "the peer ended TCP without a closing handshake", False)
 
 
 @implementer(interfaces.IProtocol, interfaces.IHalfCloseableProtocol)
@@ -162,8 +163,9 @@ class Connection(Sender):
         self._input_ended = True
         self._calm = False
         self._go_on()
-        if not self._is_idle and self._leaving and self._is_released:
-            self._leave()  # nothing can be said any more; what came is delivered nevertheless
+        if not self._is_idle and (self._reads_ahead or (self._leaving and self._is_released)):
+            self._hasten_end()  # nobody is at work, or can say anything; what came is delivered nevertheless
+            self._drop(UNCLEAN)
         elif not self._is_idle and not self._bounded and self._settings.websocket_timeout:
             self._bounded = True
             self._vigil.wait(self._settings.websocket_timeout, self.abort)
@@ -287,7 +289,7 @@ class Connection(Sender):
         if self._input_ended and self._state is not State.CLOSED:
             if self._state is State.OPEN:
                 self._write(self._codec.close(1000, ""))
-            self._drop(CloseReason(1006, "the peer ended TCP without a closing handshake", False))
+            self._drop(UNCLEAN)
         if self._no_more is None:
             self._end_intake(self._connection_closed())
 

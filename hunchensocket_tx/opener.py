@@ -43,6 +43,7 @@ class Opener(Protocol):
     :param settings: limits and timers.
     :param clock: where timers run.
     :param secure: whether to wait for TLS to be established before anything else.
+    :param deadline: when that has to be, in the clock's seconds.
     :param attach: called with the stream and a function, which it has to have called, with nothing, when the
         stream is open and its handler has been told.
 
@@ -57,6 +58,7 @@ class Opener(Protocol):
         clock: IReactorTime,
         *,
         secure: bool,
+        deadline: float,
         attach: Callable[[WebSocketStream, Callable[[], None]], None],
     ) -> None:
         self.opened: Deferred[WebSocketStream] = Deferred(self._cancelled)
@@ -64,6 +66,7 @@ class Opener(Protocol):
         self._settings = settings
         self._clock = clock
         self._secure = secure
+        self._deadline = deadline
         self._attach = attach
         self._reader = AnswerReader(SWITCHING)
         self._timer: IDelayedCall | None = None
@@ -78,14 +81,11 @@ class Opener(Protocol):
         if ITCPTransport.providedBy(self.transport):
             self._transport.setTcpNoDelay(True)
         if self._secure and ISSLTransport.providedBy(self.transport):
-            seconds = self._settings.connect_timeout
-            self._wait(
-                seconds,
-                ConnectTimeout(
-                    f"TLS was not established within {seconds:g} seconds: is this a TLS port? Else give it more "
-                    "time (connect_timeout=...)"
-                ),
+            error = ConnectTimeout(
+                f"TLS was not established within {self._settings.connect_timeout:g} seconds: is this a TLS port? "
+                "Else give it more time (connect_timeout=...)"
             )
+            self._wait(max(0.0, self._deadline - self._clock.seconds()), error)
         else:
             self._send_request()
 

@@ -110,7 +110,7 @@ def _explain_tls(error: BaseException, url: WebSocketURL) -> CertificateRejected
     if "alert" in words:
         return CertificateRejected(
             f"{url.host} ended the TLS handshake ({words}): it may want a client's certificate "
-            "(tls=ClientTLS(certificate=...)), or newer or older TLS"
+            "(tls=ClientTLS(certificate=...)), newer or older TLS, or no ALPN"
         )
     return CertificateRejected(
         f"TLS with {url.host}, port {url.port}, failed ({words or 'without a word'}): is this a TLS port? Without "

@@ -96,7 +96,7 @@ class StylesTests(ClientCase):
         stream = await self.connect(f"ws://127.0.0.1:{site.port}")
         await turns()
         self.assertEqual([await stream.receive(), await stream.receive()], ["a", "b"])
-        error = await self.assertFailure(stream.receive(), ConnectionClosed)
+        error = await self.refused(stream.receive(), ConnectionClosed)
         self.assertEqual(error.code, 1000)
 
     async def test_a_handler_that_fails_closes_with_1011(self) -> None:

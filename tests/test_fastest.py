@@ -43,7 +43,8 @@ class ChoiceTests(ClientCase):
         self.assertIs(fastest_transport(transport, Protocol(), lane=True), transport)
 
     def test_a_transport_in_memory_stays_as_it_is(self) -> None:
-        transport, protocol = MemoryTransport(), Protocol()
+        transport: Any = MemoryTransport()
+        protocol = Protocol()
         transport.protocol = protocol
         for lane in (True, False):
             self.assertIs(fastest_transport(transport, protocol, lane=lane), transport)

@@ -41,8 +41,9 @@ class OpenerCase(SynchronousTestCase):
         self.opener = Opener(
             self.handshake,
             settings,
-            self.clock,  # type: ignore[arg-type]
+            self.clock,
             secure=secure,
+            deadline=3,
             attach=lambda stream, opened: stream.attach(opened, stream.inbox.put, ahead=True),
         )
         self.opener.makeConnection(self.transport)

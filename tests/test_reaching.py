@@ -114,11 +114,11 @@ class Resolver:
     def __init__(self, *hosts: str) -> None:
         self._hosts = hosts
 
-    def resolveHostName(self, receiver: Any, name: str, port: int = 0, *_: Any, **__: Any) -> Any:
+    def resolveHostName(self, receiver: Any, name: str, portNumber: int = 0, *_: Any) -> Any:  # noqa: N803
         """Tell the addresses (IHostnameResolver)."""
         receiver.resolutionBegan(None)
         for host in self._hosts:
-            receiver.addressResolved(IPv4Address("TCP", host, port))
+            receiver.addressResolved(IPv4Address("TCP", host, portNumber))
         receiver.resolutionComplete()
         return receiver
 

@@ -1,4 +1,4 @@
-"""The closing handshake at a client: the server closes TCP first (RFC 6455 section 7.1.1), and nobody resets it."""
+"""The closing handshake at a client: the server ends TCP first (RFC 6455 section 7.1.1), and nobody resets it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ClosingTests(ClientCase):
 
     async def test_the_client_begins_and_the_server_ends_tcp(self) -> None:
         async for server, stream in self.each():
-            stream.close(1000, "bye")
+            stream.close()
             await server.until(lambda server=server: has_close(server))
             server.transport.write(CLOSE)
             await turns(20)
@@ -75,6 +75,14 @@ class ClosingTests(ClientCase):
             server.transport.write(CLOSE)
             server.transport.loseConnection()
             self.assertTrue((await stream.when_closed()).clean)
+
+    async def test_who_took_a_message_and_waits_for_the_end_learns_of_it_without_a_close_frame(self) -> None:
+        async for server, stream in self.each(b"\x81\x01a\x81\x01b"):
+            self.assertEqual(await stream.receive(), "a")
+            server.transport.loseConnection()
+            end = await stream.when_closed()
+            self.assertEqual((end.code, end.clean), (1006, False))
+            self.assertEqual([message async for message in stream], ["b"])
 
     async def test_nothing_is_reset(self) -> None:
         """Of our own server and client, whoever begins."""

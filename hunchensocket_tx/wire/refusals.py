@@ -65,7 +65,7 @@ def _mend(answer: Answer, version: int) -> str:
     if answer.status >= 500 and answer.status not in _MENDS:
         return "the server, or what is behind it, is in trouble: its log may tell more"
     mend = _MENDS.get(answer.status, "check the URL, and what the server wants of its clients")
-    return mend.format(other="version=13 for RFC 6455" if version == 76 else "version=76 for hixie-76")
+    return mend.format(other="version=76 for hixie-76" if version == 13 else "version=13 for RFC 6455")
 
 
 def _quote(answer: Answer) -> str:
