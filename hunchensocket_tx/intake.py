@@ -158,6 +158,7 @@ class Intake(ABC):
         self._no_more = error
         if self._inbox is not None:
             self._inbox.end(error)
+            self._inbox.source = None  # which knows us, too
         if self._incoming is not None:
             self._incoming[0].fail(error)
 

@@ -96,6 +96,8 @@ class Opener(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what arrived of the server's answer."""
+        if self.opened.called:
+            return  # it is given up, or over
         try:
             answer = self._reader.receive(data)
             if answer is not None:
@@ -118,10 +120,14 @@ class Opener(Protocol):
 
     def stream_ended(self, stream: WebSocketStream, end: CloseReason) -> None:
         """Tell who made the connection that it is gone; fail, if it has not come to be open."""
-        if self._connector is not None:
-            self._connector.connectionLost(Failure(ConnectionDone()))
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            connector.connectionLost(Failure(ConnectionDone()))
         if not self.opened.called:
             self._fail(Failure(HandshakeFailed(f"the opening handshake failed: {end.reason or end.code}")))
+        # Who made the connection knows us in a circle; the stream is to be freed without the collector.
+        self._stream = None
+        del self.dataReceived, self.connectionLost
 
     def _send_request(self) -> None:
         self._asked = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
 from twisted.internet import error as twisted_errors
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import TimeoutError as DeferredTimeout
@@ -82,7 +82,7 @@ def explain(error: BaseException, url: WebSocketURL, timeout: float) -> PeerErro
             f"{place} could not be reached within {timeout:g} seconds: check the URL and the network, or give it "
             "more time (connect_timeout=...)"
         )
-    if isinstance(error, (SSL.Error, VerificationError)):
+    if isinstance(error, (SSL.Error, VerificationError, CertificateError)):
         return _explain_tls(error, url)
     if url.secure and isinstance(error, twisted_errors.ConnectionClosed):
         return CertificateRejected(
@@ -95,7 +95,7 @@ def explain(error: BaseException, url: WebSocketURL, timeout: float) -> PeerErro
 
 
 def _explain_tls(error: BaseException, url: WebSocketURL) -> CertificateRejected:
-    if isinstance(error, VerificationError):
+    if isinstance(error, (VerificationError, CertificateError)):
         return CertificateRejected(
             f"the server's certificate is not for {url.host}: check the URL, or name the one it is for "
             "(tls=ClientTLS(server_name=...))"

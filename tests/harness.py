@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,13 +36,21 @@ Client = TypeVar("Client", bound=RawClient)
 
 
 class Issued:
-    """A certificate for ``localhost`` and its key: signed by itself, or by an issuer."""
+    """A certificate for ``localhost`` and its key: signed by itself, or by an issuer.
 
-    def __init__(self, name: str = "localhost", issuer: Issued | None = None) -> None:
+    :param names: what it is for, if that is not the name.
+    """
+
+    def __init__(
+        self,
+        name: str = "localhost",
+        issuer: Issued | None = None,
+        names: Sequence[x509.GeneralName] | None = None,
+    ) -> None:
         self.key: EllipticCurvePrivateKey = generate_private_key(SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.timezone.utc)
-        self.certificate = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(self.name)
             .issuer_name((issuer or self).name)
@@ -51,9 +59,11 @@ class Issued:
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .sign((issuer or self).key, hashes.SHA256())
         )
+        names = [x509.DNSName(name)] if names is None else names
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        self.certificate = builder.sign((issuer or self).key, hashes.SHA256())
 
     @property
     def pem(self) -> bytes:

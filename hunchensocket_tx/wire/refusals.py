@@ -61,7 +61,7 @@ def _mend(answer: Answer, version: int) -> str:
             "it answered as a web page: there is no WebSocket at this path, or a proxy dropped the Upgrade field"
         )
     if answer.status < 400 and locations:
-        return f"it points to {shown(locations[0])}: use that URL, or say max_redirects=5"
+        return f"it points to {shown(locations[0])}: use that URL, or follow it (max_redirects=5, or more)"
     if answer.status >= 500 and answer.status not in _MENDS:
         return "the server, or what is behind it, is in trouble: its log may tell more"
     mend = _MENDS.get(answer.status, "check the URL, and what the server wants of its clients")
