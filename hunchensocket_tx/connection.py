@@ -139,7 +139,7 @@ class Connection(Sender):
         if waiting is not None:
             waiting.reverse()
             self._take_in(self._handle_at_once(waiting))
-        if self._state is State.CLOSING:
+        if self._state is State.CLOSING or self._reads_ahead:
             self._hasten_end()
         elif self._has_end and not self._bounded:
             self._bounded = True  # the peer will not wait for ever for a busy handler's last words

@@ -76,6 +76,14 @@ class ClosingTests(ClientCase):
             server.transport.loseConnection()
             self.assertTrue((await stream.when_closed()).clean)
 
+    async def test_a_close_frame_is_answered_at_once_though_nobody_asks_for_what_was_before_it(self) -> None:
+        async for server, stream in self.each(b"\x81\x01a\x81\x01b" + CLOSE, closing_timeout=60):
+            self.assertEqual(await stream.receive(), "a")
+            await server.until(lambda server=server: has_close(server))
+            server.transport.loseConnection()
+            self.assertTrue((await stream.when_closed()).clean)
+            self.assertEqual([message async for message in stream], ["b"])
+
     async def test_who_took_a_message_and_waits_for_the_end_learns_of_it_without_a_close_frame(self) -> None:
         async for server, stream in self.each(b"\x81\x01a\x81\x01b"):
             self.assertEqual(await stream.receive(), "a")
