@@ -83,7 +83,7 @@ def conversation(talk: Callable[[WebSocketStream], Coroutine[Any, Any, object]])
             stream.close(1011, "internal error")
 
         Deferred.fromCoroutine(talk(stream)).addCallbacks(finished, failed)
-        return stream.inbox.put
+        return stream.into_inbox()
 
     return Adapter(handshake)
 

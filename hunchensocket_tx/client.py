@@ -23,6 +23,7 @@ from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.timers import Timers
 from hunchensocket_tx.tls import ClientTLS
+from hunchensocket_tx.turns import Turn
 from hunchensocket_tx.urls import WebSocketURL
 from hunchensocket_tx.version import __version__
 from hunchensocket_tx.wire.deflate_offer import DeflateOffer, usual_offers
@@ -35,7 +36,7 @@ __all__ = ["Connecting", "connect"]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
-_turns: WeakValueDictionary[tuple[Any, ...], DeferredLock] = WeakValueDictionary()
+_turns: WeakValueDictionary[tuple[Any, ...], Turn] = WeakValueDictionary()
 """Who is connecting to a server, by reactor, host and port: the next one's turn comes when that one is done."""
 
 
@@ -90,8 +91,8 @@ def connect(
     :param url: ``ws://``, ``wss://``, or ``ws+unix:///run/ws.sock:/path``; a user name and password in it are sent
         as Basic authentication.
     :param handler: a handshake handler, as a server's dispatcher returns: it gets stream and mutex, and returns
-        the message handler; a :func:`conversation` is one, too. Without one, ask the stream for its messages
-        (``async for``, ``receive``).
+        the message handler; a :func:`conversation` is one, too. If it raises, the WebSocket is closed with 1011.
+        Without one, ask the stream for its messages (``async for``, ``receive``).
     :param version: of the protocol: 13, 8, 7, or 76 for servers that speak hixie-76 only.
     :param subprotocols: to offer, best first; hixie-76 can ask for one.
     :param headers: more fields for the request, a mapping or pairs.
@@ -100,18 +101,20 @@ def connect(
     :param offers: of permessage-deflate, best first; by default as the settings on compression say.
     :param pieces: whether the message handler gets each message as an :class:`IncomingMessage`, at its start.
     :param tls: for ``wss``: whom to trust (of ``https`` proxies, too), and who we are; or what Twisted's
-        ``optionsForClientTLS`` returns.
+        ``optionsForClientTLS`` returns, which then is what verifies the server's name.
     :param proxy: its URL (``http``, ``https``, ``socks5``), or None; by default the environment names it, or none.
     :param endpoint: how to reach the server, below TLS, if not by the URL's host and port.
     :param max_redirects: how many redirections to follow; never from ``wss`` to ``ws``. To another origin neither
         credentials go along, nor headers, nor the client's certificate.
-    :param in_turn: whether to wait while another handshake with the same host and port goes on, as the RFC has it.
+    :param in_turn: whether to wait while another handshake with the same host and port goes on, as the RFC has it;
+        no timer counts that.
     :param settings: limits and timers; the defaults are safe.
     :param reactor: the global one by default.
     :param changes: single settings, as ``connect_timeout=3``.
     :returns: a Deferred of the stream, once it is open. Cancelling it gives up. It fails with a
         :class:`CannotConnect` or a :class:`HandshakeFailed`, of which there are several kinds, each with what to
-        do about it in its text; with an :class:`InvalidURL` or :class:`InvalidSetting` if nothing was tried.
+        do about it in its text; with an :class:`InvalidURL`, :class:`InvalidSetting` or ValueError if
+        nothing was tried.
     """
     if reactor is None:
         from twisted.internet import reactor
@@ -124,7 +127,7 @@ def connect(
     client = _Client(
         handler=handler,
         version=version,
-        subprotocols=tuple(subprotocols),
+        subprotocols=subprotocols,
         headers=headers,
         origin=origin,
         cookies=cookies,
@@ -154,7 +157,7 @@ class _Client:
 
     handler: HandshakeHandler | None
     version: int
-    subprotocols: tuple[str, ...]
+    subprotocols: Sequence[str]
     headers: Headers
     origin: str | None
     cookies: CookieJar | None
@@ -209,20 +212,22 @@ class _Client:
     async def _attempt_in_turn(self, url: WebSocketURL, fields: HeaderFields) -> WebSocketStream:
         if not self.in_turn:
             return await self._attempt(url, fields)
-        turn = _turns.setdefault((self.reactor, url.unix_path or url.host, url.port), DeferredLock())
+        turn = _turns.setdefault((self.reactor, url.unix_path or url.host, url.port), Turn())
         async with turn:
             return await self._attempt(url, fields)
 
     async def _attempt(self, url: WebSocketURL, fields: HeaderFields) -> WebSocketStream:
         """Open it there, or fail with the reason in plain words."""
+        timeout = self.settings.connect_timeout
+        clock = _timers(self.reactor)
         opener = Opener(
             self._handshake(url, fields),
             self.settings,
-            _timers(self.reactor),
+            clock,
             secure=url.secure,
+            deadline=clock.seconds() + timeout,
             attach=self._attach,
         )
-        timeout = self.settings.connect_timeout
         connected = self._endpoint(url).connect(_One(opener))
         try:
             await connected.addTimeout(timeout, self.reactor)
@@ -265,6 +270,8 @@ class _Client:
         )
 
     def _handshake(self, url: WebSocketURL, fields: HeaderFields) -> ClientHandshake:
+        if isinstance(self.subprotocols, str):
+            raise InvalidSetting(f"subprotocols: give a list, [{self.subprotocols!r}], not a str")
         own = list(fields)
         names = {name.lower() for name, _ in fields}
         if url.authorization is not None and "authorization" not in names:
@@ -272,7 +279,10 @@ class _Client:
         if "user-agent" not in names:
             own.append(("User-Agent", f"hunchensocket_tx/{__version__}"))
         if self.cookies is not None and (cookies := cookie_field(self.cookies, url)):
-            own.append(("Cookie", cookies))
+            # RFC 6265 section 5.4 allows one such field.
+            given = [value for name, value in own if name.lower() == "cookie"]
+            own = [field for field in own if field[0].lower() != "cookie"]
+            own.append(("Cookie", "; ".join([*given, cookies])))
         if self.version == 76:
             if len(self.subprotocols) > 1:
                 raise InvalidSetting("subprotocols: hixie-76 can ask for one only")
@@ -304,7 +314,7 @@ class _Client:
         """Have the handler told when the stream is open, or keep its messages for who asks."""
         handler = self.handler
         if handler is None:
-            stream.attach(opened, stream.inbox.put, ahead=True)
+            stream.attach(opened, stream.into_inbox(), ahead=True)
             return
 
         def handshake(stream: WebSocketStream, mutex: DeferredLock) -> Any:

@@ -36,6 +36,7 @@ __all__ = ["Connection"]
 
 CONTROL_PERIOD = 1.0
 """Seconds for which the setting ``max_control_frames`` counts."""
+UNCLEAN = CloseReason(1006, "the peer ended TCP without a closing handshake", False)
 
 
 @implementer(interfaces.IProtocol, interfaces.IHalfCloseableProtocol)
@@ -139,7 +140,7 @@ class Connection(Sender):
         if waiting is not None:
             waiting.reverse()
             self._take_in(self._handle_at_once(waiting))
-        if self._state is State.CLOSING:
+        if self._state is State.CLOSING or self._reads_ahead:
             self._hasten_end()
         elif self._has_end and not self._bounded:
             self._bounded = True  # the peer will not wait for ever for a busy handler's last words
@@ -163,8 +164,9 @@ class Connection(Sender):
         self._input_ended = True
         self._calm = False
         self._go_on()
-        if not self._is_idle and self._leaving and self._is_released:
-            self._leave()  # nothing can be said any more; what came is delivered nevertheless
+        if not self._is_idle and (self._reads_ahead or (self._leaving and self._is_released)):
+            self._hasten_end()  # nobody is at work, or can say anything; what came is delivered nevertheless
+            self._drop(UNCLEAN)
         elif not self._is_idle and not self._bounded and self._settings.websocket_timeout:
             self._bounded = True
             self._vigil.wait(self._settings.websocket_timeout, self.abort)
@@ -288,7 +290,7 @@ class Connection(Sender):
         if self._input_ended and self._state is not State.CLOSED:
             if self._state is State.OPEN:
                 self._write(self._codec.close(1000, ""))
-            self._drop(CloseReason(1006, "the peer ended TCP without a closing handshake", False))
+            self._drop(UNCLEAN)
         if self._no_more is None:
             self._end_intake(self._connection_closed())
 

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from hunchensocket_tx.errors import ConnectionClosed
 from hunchensocket_tx.inbox import Inbox
 from hunchensocket_tx.incoming import IncomingMessage
-from hunchensocket_tx.wire.events import Closed, Event, Piece, Reply
+from hunchensocket_tx.wire.events import Closed, Event, Message, Piece, Reply
 
 __all__ = ["Intake", "ignore"]
 
@@ -80,6 +80,24 @@ class Intake(ABC):
             if self._no_more is not None:
                 self._inbox.end(self._no_more)
         return self._inbox
+
+    def into_inbox(self) -> Callable[[Message], Pending]:
+        """Return a message handler that leaves all messages to who asks the inbox for them."""
+        self.inbox.source = self._next_message
+        return self.inbox.put
+
+    def _next_message(self) -> Message | None:
+        """Take the next event, if it is a message that may be handled now."""
+        events = self._events
+        if not events or self._paused or self._blocked:
+            return None
+        message = events[-1]
+        if not isinstance(message, (str, bytes)):
+            return None
+        del events[-1]
+        if not events:
+            self._events = None
+        return message
 
     @property
     def _is_idle(self) -> bool:
@@ -157,6 +175,7 @@ class Intake(ABC):
         self._no_more = error
         if self._inbox is not None:
             self._inbox.end(error)
+            self._inbox.source = None  # which knows us, too
         if self._incoming is not None:
             self._incoming[0].fail(error)
 

@@ -43,6 +43,7 @@ class Opener(Protocol):
     :param settings: limits and timers.
     :param clock: where timers run.
     :param secure: whether to wait for TLS to be established before anything else.
+    :param deadline: when that has to be, in the clock's seconds.
     :param attach: called with the stream and a function, which it has to have called, with nothing, when the
         stream is open and its handler has been told.
 
@@ -57,6 +58,7 @@ class Opener(Protocol):
         clock: IReactorTime,
         *,
         secure: bool,
+        deadline: float,
         attach: Callable[[WebSocketStream, Callable[[], None]], None],
     ) -> None:
         self.opened: Deferred[WebSocketStream] = Deferred(self._cancelled)
@@ -64,6 +66,7 @@ class Opener(Protocol):
         self._settings = settings
         self._clock = clock
         self._secure = secure
+        self._deadline = deadline
         self._attach = attach
         self._reader = AnswerReader(SWITCHING)
         self._timer: IDelayedCall | None = None
@@ -78,14 +81,11 @@ class Opener(Protocol):
         if ITCPTransport.providedBy(self.transport):
             self._transport.setTcpNoDelay(True)
         if self._secure and ISSLTransport.providedBy(self.transport):
-            seconds = self._settings.connect_timeout
-            self._wait(
-                seconds,
-                ConnectTimeout(
-                    f"TLS was not established within {seconds:g} seconds: is this a TLS port? Else give it more "
-                    "time (connect_timeout=...)"
-                ),
+            error = ConnectTimeout(
+                f"TLS was not established within {self._settings.connect_timeout:g} seconds: is this a TLS port? "
+                "Else give it more time (connect_timeout=...)"
             )
+            self._wait(max(0.0, self._deadline - self._clock.seconds()), error)
         else:
             self._send_request()
 
@@ -96,6 +96,8 @@ class Opener(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what arrived of the server's answer."""
+        if self.opened.called:
+            return  # it is given up, or over
         try:
             answer = self._reader.receive(data)
             if answer is not None:
@@ -118,10 +120,14 @@ class Opener(Protocol):
 
     def stream_ended(self, stream: WebSocketStream, end: CloseReason) -> None:
         """Tell who made the connection that it is gone; fail, if it has not come to be open."""
-        if self._connector is not None:
-            self._connector.connectionLost(Failure(ConnectionDone()))
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            connector.connectionLost(Failure(ConnectionDone()))
         if not self.opened.called:
             self._fail(Failure(HandshakeFailed(f"the opening handshake failed: {end.reason or end.code}")))
+        # Who made the connection knows us in a circle; the stream is to be freed without the collector.
+        self._stream = None
+        del self.dataReceived, self.connectionLost
 
     def _send_request(self) -> None:
         self._asked = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from OpenSSL import SSL
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
 from twisted.internet.address import HostnameAddress
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
@@ -19,13 +19,13 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from hunchensocket_tx.errors import ProxyFailed
 from hunchensocket_tx.proxies import Proxy
+from hunchensocket_tx.tls import ClientTLS
 from hunchensocket_tx.wire.tunnel import ConnectTunnel, SocksTunnel, Tunnel
 
 __all__ = ["ProxyEndpoint", "through"]
@@ -44,12 +44,12 @@ def through(
 
     :param host: IP address or ASCII name of the server, for the proxy to look up.
     :param timeout: seconds until the tunnel is open, from looking up the proxy's name on.
-    :param tls: for an ``https`` proxy, instead of ``optionsForClientTLS`` with the proxy's name.
+    :param tls: for an ``https`` proxy, instead of ``ClientTLS`` with the proxy's name.
     :raises InvalidURL: if ``host`` is neither.
     """
     endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, proxy.host, proxy.port, timeout)
     if proxy.scheme == "https":
-        endpoint = wrapClientTLS(tls or optionsForClientTLS(proxy.host), endpoint)
+        endpoint = wrapClientTLS(tls or ClientTLS().creator(proxy.host), endpoint)
     return ProxyEndpoint(endpoint, proxy, host, port, clock=reactor, timeout=timeout)
 
 
@@ -180,7 +180,7 @@ class _Dialogue(Protocol):
         if self.opened.called:
             return
         try:
-            if reason.check(SSL.Error, VerificationError):
+            if reason.check(SSL.Error, VerificationError, CertificateError):
                 raise ProxyFailed(
                     f"TLS with the proxy {self._proxy} failed: {reason.value!r}; its certificate is not trusted or"
                     " for another name, or it speaks no TLS, then its URL begins with http://"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
 from twisted.internet import error as twisted_errors
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import TimeoutError as DeferredTimeout
@@ -82,7 +82,7 @@ def explain(error: BaseException, url: WebSocketURL, timeout: float) -> PeerErro
             f"{place} could not be reached within {timeout:g} seconds: check the URL and the network, or give it "
             "more time (connect_timeout=...)"
         )
-    if isinstance(error, (SSL.Error, VerificationError)):
+    if isinstance(error, (SSL.Error, VerificationError, CertificateError)):
         return _explain_tls(error, url)
     if url.secure and isinstance(error, twisted_errors.ConnectionClosed):
         return CertificateRejected(
@@ -95,12 +95,13 @@ def explain(error: BaseException, url: WebSocketURL, timeout: float) -> PeerErro
 
 
 def _explain_tls(error: BaseException, url: WebSocketURL) -> CertificateRejected:
-    if isinstance(error, VerificationError):
+    if isinstance(error, (VerificationError, CertificateError)):
         return CertificateRejected(
             f"the server's certificate is not for {url.host}: check the URL, or name the one it is for "
             "(tls=ClientTLS(server_name=...))"
         )
-    words = "; ".join(str(part[-1]) for part in error.args[0]) if error.args and error.args[0] else str(error)
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else ()  # of OpenSSL's errors
+    words = "; ".join(str(part[-1]) for part in queue)
     if "certificate verify failed" in words:
         return CertificateRejected(
             f"the certificate of {url.host} is not to be trusted ({words}): it has expired, or nobody we know has "
@@ -109,7 +110,7 @@ def _explain_tls(error: BaseException, url: WebSocketURL) -> CertificateRejected
     if "alert" in words:
         return CertificateRejected(
             f"{url.host} ended the TLS handshake ({words}): it may want a client's certificate "
-            "(tls=ClientTLS(certificate=...)), or newer or older TLS"
+            "(tls=ClientTLS(certificate=...)), newer or older TLS, or no ALPN"
         )
     return CertificateRejected(
         f"TLS with {url.host}, port {url.port}, failed ({words or 'without a word'}): is this a TLS port? Without "

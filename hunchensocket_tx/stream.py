@@ -225,8 +225,11 @@ class WebSocketStream(Connection):
         return self
 
     async def __anext__(self) -> Message:
+        message = self.inbox.take()
+        if message is not None:
+            return message
         try:
-            return await self.receive()
+            return await self.inbox.get()
         except ConnectionClosed:
             raise StopAsyncIteration from None
 

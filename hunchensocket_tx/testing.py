@@ -197,7 +197,7 @@ def _take_any(request: Request) -> HandshakeHandler:
     """Accept a request, and keep its messages for who asks (a dispatcher)."""
 
     def handshake(stream: WebSocketStream, mutex: DeferredLock) -> MessageHandler:
-        return stream.inbox.put
+        return stream.into_inbox()
 
     return handshake
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS, trustRootFromCertificates
 
 from hunchensocket_tx.errors import InvalidSetting
+from hunchensocket_tx.server_names import NameVerifier
 
 __all__ = ["ClientTLS", "Path", "read_certificates", "read_file", "server_options"]
 
@@ -49,10 +50,11 @@ class ClientTLS:
         if self.certificate is None and self.private_key is not None:
             raise InvalidSetting("private_key: name the certificate that belongs to it, too")
         own = {} if self.certificate is None else _key_and_chain(self.certificate, self.private_key)
+        name = self.server_name or host
         creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-            self.server_name or host, roots, acceptableProtocols=[b"http/1.1"], extraCertificateOptions=own
+            name, roots, acceptableProtocols=[b"http/1.1"], extraCertificateOptions=own
         )
-        return creator
+        return NameVerifier(creator, name, any_root=self.trust_roots is not None)
 
 
 def server_options(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urljoin
 
 from hyperlink import URL, URLParseError
@@ -34,7 +34,7 @@ class WebSocketURL:
     host: str
     port: int
     target: str
-    credentials: tuple[str, str] | None = None
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
     unix_path: str | None = None
 
     @classmethod

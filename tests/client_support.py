@@ -134,7 +134,7 @@ class ScriptedSite:
 class ClientCase(TestCase):
     """A test with clients, which are dropped in the end, and servers on 127.0.0.1."""
 
-    timeout = 8  # type: ignore[assignment]
+    timeout = 8
 
     def connect(self, url: str, handler: Any = None, **changes: Any) -> Connecting:
         """Connect without a proxy, whatever the environment says."""

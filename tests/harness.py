@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,17 +39,22 @@ class Issued:
     """A certificate for ``localhost`` and its key: signed by itself, or by an issuer.
 
     :param name: whose it is.
-    :param names: the DNS names that it is for, if they are others.
+    :param names: what it is for, if that is not the name; those of hosts as they are.
     :param days: for how long it will do yet.
     """
 
     def __init__(
-        self, name: str = "localhost", issuer: Issued | None = None, *, names: tuple[str, ...] = (), days: int = 1
+        self,
+        name: str = "localhost",
+        issuer: Issued | None = None,
+        names: Sequence[str | x509.GeneralName] | None = None,
+        *,
+        days: int = 1,
     ) -> None:
         self.key: EllipticCurvePrivateKey = generate_private_key(SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.timezone.utc)
-        self.certificate = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(self.name)
             .issuer_name((issuer or self).name)
@@ -58,9 +63,12 @@ class Issued:
             .not_valid_before(now - datetime.timedelta(days=2))
             .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, names or (name,)))), critical=False)
-            .sign((issuer or self).key, hashes.SHA256())
         )
+        wanted = [name] if names is None else names
+        if wanted:
+            alternatives = [x509.DNSName(one) if isinstance(one, str) else one for one in wanted]
+            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        self.certificate = builder.sign((issuer or self).key, hashes.SHA256())
 
     @property
     def pem(self) -> bytes:

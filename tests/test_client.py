@@ -14,6 +14,7 @@ from hunchensocket_tx import (
     Accept,
     ConnectionClosed,
     DeflateOffer,
+    InvalidSetting,
     Reject,
     WebSocketFactory,
     connect,
@@ -96,7 +97,7 @@ class StylesTests(ClientCase):
         stream = await self.connect(f"ws://127.0.0.1:{site.port}")
         await turns()
         self.assertEqual([await stream.receive(), await stream.receive()], ["a", "b"])
-        error = await self.assertFailure(stream.receive(), ConnectionClosed)
+        error = await self.refused(stream.receive(), ConnectionClosed)
         self.assertEqual(error.code, 1000)
 
     async def test_a_handler_that_fails_closes_with_1011(self) -> None:
@@ -255,6 +256,24 @@ class RequestTests(ClientCase):
         self.assertEqual(await first.receive(), "{}")
         second = await self.connect(url, cookies=jar)
         self.assertEqual(await second.receive(), "{b'a': b'1', b'b': b'2'}")
+
+    async def test_cookies_of_ones_own_and_of_the_jar_are_one_field(self) -> None:
+        jar = CookieJar()
+        seen: list[list[bytes]] = []
+
+        def take(request: Any) -> Accept:
+            seen.append(request.requestHeaders.getRawHeaders(b"cookie") or [])
+            return Accept(lambda stream, mutex: None, headers={"Set-Cookie": "a=1"})
+
+        url = await self.serve_websockets(take)
+        for _ in range(2):
+            await self.connect(url, cookies=jar, headers={"Cookie": "b=2"})
+        self.assertEqual(seen, [[b"b=2"], [b"b=2; a=1"]])
+
+    async def test_one_subprotocol_without_a_list_is_told(self) -> None:
+        connecting = self.connect("ws://127.0.0.1:1", subprotocols="chat")
+        error = await self.refused(connecting, InvalidSetting)
+        self.assertIn("['chat']", str(error))
 
     async def test_cookies_of_a_refusal_are_kept_too(self) -> None:
         url = await self.serve_websockets(lambda request: Reject(401, "", {"Set-Cookie": "a=1"}))

@@ -228,7 +228,7 @@ class MisbehaviourTests(ClientCase):
     async def test_a_server_that_agrees_and_closes(self) -> None:
         site = await self.scripted(switching, lambda server: server.transport.loseConnection())
         stream = await self.connect(f"ws://127.0.0.1:{site.port}")
-        error = await self.assertFailure(stream.receive(), ConnectionClosed)
+        error = await self.refused(stream.receive(), ConnectionClosed)
         self.assertEqual((error.code, error.clean), (1006, False))
 
     async def test_a_hixie_server_that_agrees_and_closes(self) -> None:

@@ -107,7 +107,7 @@ class TrustTests(ClientCase):
 class ClientCertificateTests(ClientCase):
     """Who a client is."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.own, self.folder = Issued("client"), PemFolder(self.mktemp())
         options, self.roots = self.tls_options(Issued(), trusted=self.own)
         self.site = await self.scripted(switching, tls=options)

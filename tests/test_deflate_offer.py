@@ -72,11 +72,11 @@ class OfferTests(SynchronousTestCase):
             DeflateOffer(client_max_window_bits=nothing)
 
     def test_by_default_windows_are_offered_as_set_and_any(self) -> None:
-        self.assertEqual(usual_offers(Settings()), (DeflateOffer(False, False, 12, 12), ANY))
+        self.assertEqual(usual_offers(Settings()), (DeflateOffer(False, False, 12), ANY))
         self.assertEqual(usual_offers(Settings(compression_window_bits=15)), (ANY,))
         self.assertEqual(
             usual_offers(Settings(compression_context_takeover=False, compression_window_bits=9)),
-            (DeflateOffer(True, True, 9, 9), DeflateOffer(True, True)),
+            (DeflateOffer(True, True, 9), DeflateOffer(True, True)),
         )
 
     def test_nothing_is_offered_if_compression_is_off(self) -> None:

@@ -9,16 +9,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx import errors
 from hunchensocket_tx.errors import (
+    CannotConnect,
     ConnectionClosed,
+    ConnectTimeout,
     HandshakeFailed,
+    HandshakeRefused,
+    HandshakeTimeout,
     HunchensocketError,
     InvalidCloseCode,
     InvalidSetting,
+    InvalidURL,
     MisuseError,
     NoCurrentStream,
     NotUpgradable,
     PeerError,
     UnsupportedMessage,
+    VersionRefused,
 )
 
 
@@ -29,22 +35,40 @@ class TreeTests(SynchronousTestCase):
                 self.assertTrue(issubclass(getattr(errors, name), HunchensocketError))
 
     def test_all_exceptions_of_the_module_are_public(self) -> None:
-        defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
+        values = vars(errors).items()
+        defined = {name for name, value in values if isinstance(value, type) and issubclass(value, Exception)}
         self.assertEqual(defined, set(errors.__all__))
 
     def test_misuse_and_the_peers_faults_are_apart(self) -> None:
         sides: dict[type[Exception], set[type[Exception]]] = {
-            MisuseError: {InvalidCloseCode, InvalidSetting, UnsupportedMessage, NoCurrentStream, NotUpgradable},
-            PeerError: {HandshakeFailed, ConnectionClosed},
+            MisuseError: {
+                InvalidCloseCode,
+                InvalidSetting,
+                InvalidURL,
+                UnsupportedMessage,
+                NoCurrentStream,
+                NotUpgradable,
+            },
+            PeerError: {CannotConnect, HandshakeFailed, ConnectionClosed},
         }
         self.assertEqual({side: set(side.__subclasses__()) for side in sides}, sides)
 
     def test_misuse_is_the_builtin_exception_that_a_caller_expects_too(self) -> None:
         for error, builtin in (
             (InvalidSetting, ValueError),
+            (InvalidURL, ValueError),
             (UnsupportedMessage, TypeError),
             (NoCurrentStream, LookupError),
             (NotUpgradable, RuntimeError),
+        ):
+            with self.subTest(error):
+                self.assertTrue(issubclass(error, builtin))
+
+    def test_what_keeps_from_connecting_is_the_builtin_exception_too(self) -> None:
+        for error, builtin in (
+            (CannotConnect, ConnectionError),
+            (ConnectTimeout, TimeoutError),
+            (HandshakeTimeout, TimeoutError),
         ):
             with self.subTest(error):
                 self.assertTrue(issubclass(error, builtin))
@@ -53,6 +77,15 @@ class TreeTests(SynchronousTestCase):
         for name in errors.__all__:
             with self.subTest(name):
                 self.assertIn(name, errors.__doc__ or "")
+
+
+class HandshakeRefusedTests(SynchronousTestCase):
+    def test_it_keeps_the_answer_and_says_what_to_do(self) -> None:
+        error = VersionRefused("say version=8", 426, {"server": ("x",)}, b"no")
+        self.assertIsInstance(error, HandshakeRefused)
+        self.assertEqual((error.status, error.headers, error.body), (426, {"server": ("x",)}, b"no"))
+        self.assertEqual(str(error), "say version=8")
+        self.assertEqual(str(pickle.loads(pickle.dumps(error))), "say version=8")
 
 
 class ConnectionClosedTests(SynchronousTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from random import Random
 from typing import Any
 
 from hypothesis import given
@@ -318,6 +319,18 @@ class RoundTripTests(HandshakeTestCase):
             client = handshake(version=version, offers=[DeflateOffer()])
             offer = self.offer(asked(client), compression=False)
             self.assertEqual(self.meet(client, offer, None, []).extensions, "")
+
+    def test_our_window_is_no_larger_than_set_whatever_the_server_allows(self) -> None:
+        random = Random(0).randbytes(2000)
+        sizes = []
+        for bits in (9, 15):
+            settings = Settings(compression_window_bits=bits)
+            client = handshake(offers=[DeflateOffer()], settings=settings)
+            extensions = ["permessage-deflate; client_max_window_bits=15"]
+            codec = client.check(Answer(101, "", {**RIGHT, "sec-websocket-extensions": extensions})).codec
+            codec.encode(random)
+            sizes.append(len(codec.encode(random)))
+        self.assertGreater(sizes[0], 5 * sizes[1])
 
     def test_windows_of_8_bits(self) -> None:
         client = handshake(

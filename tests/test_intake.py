@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,8 +14,12 @@ from hunchensocket_tx.errors import ConnectionClosed
 from hunchensocket_tx.incoming import IncomingMessage
 from hunchensocket_tx.intake import Intake
 from hunchensocket_tx.wire.events import Closed, Event, Opened, Piece, Pong, Reply
+from tests.wire_support import properties
 
 END = ConnectionClosed(1006, "", False)
+
+BATCHES = st.lists(st.lists(st.sampled_from(["text", b"bytes", "", Pong(b"")]), max_size=8), max_size=8)
+"""Events as they come together."""
 
 
 class OpenIntake(Intake):
@@ -53,6 +59,83 @@ class IntakeTestCase(SynchronousTestCase):
 
     def rest(self) -> None:
         self.rests += 1
+
+
+class InboxTest(IntakeTestCase):
+    """Messages wait for who asks."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.intake._deliver = self.intake.into_inbox()
+        self.inbox = self.intake.inbox
+
+    def test_messages_that_came_together_are_taken_at_once(self) -> None:
+        self.intake._take_in(["a", b"b", ""])
+        self.assertEqual([self.inbox.take() for _ in range(4)], ["a", b"b", "", None])
+        self.assertFalse(self.intake._is_idle)
+        self.assertNoResult(self.inbox.get())
+        self.assertTrue(self.intake._is_idle)
+
+    def test_other_events_keep_their_place(self) -> None:
+        self.intake._take_in(["a", Pong(b""), "b", Closed()])
+        for number, expected in enumerate("ab"):
+            self.assertEqual(self.successResultOf(self.inbox.get()), expected)
+            self.assertEqual(len(self.told), number)
+        self.assertNoResult(self.inbox.get())
+        self.assertEqual(self.told, [Pong(b""), Closed()])
+
+    def test_while_it_is_paused_or_blocked_none_is_taken(self) -> None:
+        for reason in ("_paused", "_blocked"):
+            with self.subTest(reason=reason):
+                self.setUp()
+                self.intake._take_in(["a", "b"])
+                self.assertEqual(self.inbox.take(), "a")
+                setattr(self.intake, reason, True)
+                asked = self.inbox.get()
+                self.assertNoResult(asked)
+                setattr(self.intake, reason, False)
+                self.intake._go_on()
+                self.assertEqual(self.successResultOf(asked), "b")
+
+    @properties
+    @given(BATCHES, st.sets(st.integers(0, 40)), st.sets(st.integers(0, 8)))
+    def test_all_are_taken_once_and_in_order_however_they_come_and_are_waited_for(
+        self, batches: list[list[Event]], rests: set[int], ends: set[int]
+    ) -> None:
+        """It rests after some messages; after some batches, that ends."""
+        self.setUp()
+        resting: list[Deferred[None]] = []
+
+        async def talk() -> None:
+            while True:
+                self.told.append(await self.inbox.get())
+                if len(self.told) in rests:
+                    resting.append(Deferred())
+                    await resting[-1]
+
+        talking = Deferred.fromCoroutine(talk())
+        for number, batch in enumerate(batches):
+            self.intake._take_in(list(batch))
+            if resting and number in ends:
+                resting.pop().callback(None)
+        while resting:
+            resting.pop().callback(None)
+        self.assertEqual(self.told, [event for batch in batches for event in batch])
+        self.assertTrue(self.intake._is_idle)
+        self.intake._end_intake(END)
+        self.failureResultOf(talking, ConnectionClosed)
+
+    def test_who_is_called_with_a_message_takes_those_behind_it(self) -> None:
+        got: list[object] = []
+
+        def take(message: object) -> None:
+            got.append(message)
+            self.inbox.get().addCallback(take)
+
+        self.inbox.get().addCallback(take)
+        self.intake._take_in(["a", "b", Pong(b""), "c"])
+        self.assertEqual(got, ["a", "b", "c"])
+        self.assertTrue(self.intake._is_idle)
 
 
 class OrderTest(IntakeTestCase):

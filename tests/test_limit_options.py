@@ -125,9 +125,12 @@ class TwistdTests(TwistdCase):
 
     async def test_who_reads_too_slowly_is_closed(self) -> None:
         self.write("fast.py", HANDLERS)
-        url = await self.serve("--max-send-buffer", "1000", "--handler", "fast.flood")
-        stream = await self.open(url)
+        program = self.listening("--max-send-buffer", "1000", "--handler", "fast.flood")
+        stream = await self.open(f"ws://127.0.0.1:{(await program.address()).port}")
         stream.send("go")
+        stream.pauseProducing()
+        await program.until(lambda: b"is too slow" in program.out)
+        stream.resumeProducing()
         received = 0
         async for _ in stream:
             received += 1

@@ -94,7 +94,10 @@ class AnswerReader:
         """
         if self._head is None:
             what = "in the midst of its answer" if self._data else "without an answer"
-            raise HandshakeFailed(f"the server closed the connection {what} to the opening handshake")
+            raise HandshakeFailed(
+                f"the server closed the connection {what} to the opening handshake: it may want TLS (wss:) or "
+                "another version (13, or 76 for hixie-76); its log may tell more"
+            )
         return replace(self._head, body=self._body.start)
 
     def _check_start(self, end: int) -> None:

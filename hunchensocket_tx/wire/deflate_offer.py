@@ -87,13 +87,16 @@ _BITS = frozenset(str(bits) for bits in range(8, 16))
 
 
 def usual_offers(settings: Settings) -> tuple[DeflateOffer, ...]:
-    """Return what to offer by default: windows as set and, for servers that cannot limit theirs, any."""
+    """Return what to offer by default: the server's window as set and, for servers that cannot limit theirs, any.
+
+    Of ours is said that it may be limited, not to what: some servers would answer more, and they must not.
+    """
     if not settings.compression:
         return ()
     forget = not settings.compression_context_takeover
     bits = settings.compression_window_bits
     any_window = DeflateOffer(forget, forget, None, True)
-    return (any_window,) if bits == 15 else (DeflateOffer(forget, forget, bits, bits), any_window)
+    return (any_window,) if bits == 15 else (DeflateOffer(forget, forget, bits), any_window)
 
 
 def agreed_parameters(values: Sequence[str], offers: Sequence[DeflateOffer]) -> DeflateParameters | None:

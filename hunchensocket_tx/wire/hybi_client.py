@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hunchensocket_tx.errors import HandshakeFailed
 from hunchensocket_tx.settings import Settings
@@ -104,5 +105,9 @@ class HybiClientHandshake:
         return values[0]
 
     def _codec(self, parameters: DeflateParameters | None) -> HybiCodec:
-        deflate = None if parameters is None else Deflate(parameters, self._settings, client=True)
+        deflate = None
+        if parameters is not None:
+            bits = min(parameters.client_max_window_bits, self._settings.compression_window_bits)
+            parameters = replace(parameters, client_max_window_bits=bits)
+            deflate = Deflate(parameters, self._settings, client=True)
         return HybiCodec(self._settings, version=self.version, client=True, deflate=deflate, pieces=self._pieces)

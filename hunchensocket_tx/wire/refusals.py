@@ -61,11 +61,11 @@ def _mend(answer: Answer, version: int) -> str:
             "it answered as a web page: there is no WebSocket at this path, or a proxy dropped the Upgrade field"
         )
     if answer.status < 400 and locations:
-        return f"it points to {shown(locations[0])}: use that URL, or say max_redirects=5"
+        return f"it points to {shown(locations[0])}: use that URL, or follow it (max_redirects=5, or more)"
     if answer.status >= 500 and answer.status not in _MENDS:
         return "the server, or what is behind it, is in trouble: its log may tell more"
     mend = _MENDS.get(answer.status, "check the URL, and what the server wants of its clients")
-    return mend.format(other="version=13 for RFC 6455" if version == 76 else "version=76 for hixie-76")
+    return mend.format(other="version=76 for hixie-76" if version == 13 else "version=13 for RFC 6455")
 
 
 def _quote(answer: Answer) -> str:
