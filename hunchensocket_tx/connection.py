@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from hunchensocket_tx.errors import ConnectionClosed
-from hunchensocket_tx.intake import ignore
+from hunchensocket_tx.intake import Pending, ignore
 from hunchensocket_tx.pings import Pings
 from hunchensocket_tx.sender import Owner, Sender, State
 from hunchensocket_tx.settings import Settings
@@ -34,8 +34,7 @@ from hunchensocket_tx.wire.events import (
 
 __all__ = ["Connection"]
 
-CONTROL_PERIOD = 1.0
-"""Seconds for which the setting ``max_control_frames`` counts."""
+CONTROL_PERIOD = 1.0  # seconds for which the setting ``max_control_frames`` counts
 UNCLEAN = CloseReason(1006, "the peer ended TCP without a closing handshake", False)
 
 
@@ -77,10 +76,7 @@ class Connection(Sender):
         self._peer: Any = None
 
     def attach(
-        self,
-        opened: Callable[[], Deferred[Any] | None] | None,
-        deliver: Callable[[Any], Deferred[Any] | None],
-        ahead: bool = False,
+        self, opened: Callable[[], Pending] | None, deliver: Callable[[Any], Pending], ahead: bool = False
     ) -> None:
         """Set whom to tell that the WebSocket is open, and whom to give its messages.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogEvent, LogLevel, eventAsJSON, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsJSON, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -71,8 +72,9 @@ class SupervisorCase(SynchronousTestCase):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.events: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.reactor: Any = ProcessReactor()
         self.patch_environment(NOTIFY_SOCKET="/run/notify", HOME="/root")
         self.supervisor = Supervisor(["worker"], "/", 2, BindingReactor(self.reactor), 7, self.reactor)
@@ -82,7 +84,7 @@ class SupervisorCase(SynchronousTestCase):
 
     def patch_environment(self, **variables: str) -> None:
         """Have an environment of these variables alone."""
-        self.patch(__import__("os"), "environ", variables)
+        self.patch(os, "environ", variables)
 
     def levels(self, word: str) -> list[LogLevel]:
         """Return the levels of the log's events that have a word."""

@@ -1,4 +1,4 @@
-"""Tests of ``twistd hunchensocket --workers`` (hunchensocket_tx.service.workers): several processes, real clients."""
+"""Tests of ``twistd hunchensocket --workers`` (hunchensocket_tx.service.workers): processes, and real clients."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from hunchensocket_tx import ClientTLS, ConnectionClosed, WebSocketStream
@@ -62,6 +63,9 @@ class WorkerOptionTests(SynchronousTestCase):
             with self.subTest(value=value):
                 self.assertIn("--workers: give a number from 1 to 512, not", self.complaint("--workers", value))
 
+    def test_counters_cannot_be_shared(self) -> None:
+        self.assertIn("--metrics: workers cannot share it", self.complaint("--workers", "2", "--metrics", "0"))
+
     def test_without_it_this_process_serves(self) -> None:
         options = Options()
         options.parseOptions([])
@@ -78,7 +82,7 @@ class WorkerOptionTests(SynchronousTestCase):
         self.assertNotIn(VARIABLE, os.environ)
 
     def test_a_worker_is_started_as_its_supervisor_was(self) -> None:
-        options = Options()
+        options: Any = Options()
         options.parent = {"reactor": "poll"}
         options.parseOptions(["--workers", "3", "--port", "0"])
         command, folder = options.worker_command()
@@ -193,7 +197,7 @@ class DyingTests(WorkersCase):
         os.kill(victim, signal.SIGKILL)
         for ended, error in await DeferredList(dying, consumeErrors=True):
             self.assertFalse(ended)
-            error.trap(ConnectionClosed)
+            cast(Failure, error).trap(ConnectionClosed)
         again = await DeferredList([ensureDeferred(self.open(url)) for _ in killed], fireOnOneErrback=True)
         self.assertEqual(len(again), len(killed))
         for _, (stream, pid) in again:
@@ -245,7 +249,7 @@ class EndingTests(WorkersCase):
                     self.assertRaises(ProcessLookupError, os.kill, pid, 0)
 
     async def test_a_signal_while_stopping_hurries(self) -> None:
-        program, url = await self.on_port(1, "--stop-timeout", "3600")
+        program, _ = await self.on_port(1, "--stop-timeout", "3600")
         client = await connect(self, await program.address())
         client.write(request_76(await program.address(), "/"))
         await client.until(b"\x00")  # and it will not answer the closing

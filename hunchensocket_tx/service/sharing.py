@@ -41,7 +41,8 @@ PAUSE = 0.5
 """Seconds to wait for that."""
 
 TURN = 0.001
-"""Seconds in which whoever has taken a connection leaves the next ones to the others."""
+"""Seconds in which whoever has taken a connection leaves the next ones to the others. Without that, four got from
+1 to 496 of 1,000 connections; with it, from 213 to 266, and with ``SO_REUSEPORT``, from 228 to 260."""
 
 
 class CannotShare(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionDone
 from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import FileLogObserver, Logger, jsonFileLogObserver
 from twisted.python.failure import Failure
@@ -90,7 +91,7 @@ class _Lifeline(FileDescriptor):
     def fileno(self) -> int:
         return 0
 
-    def doRead(self) -> Failure | None:
+    def doRead(self) -> ConnectionDone | None:
         return None if os.read(0, 1024) else CONNECTION_DONE
 
     def connectionLost(self, reason: Failure) -> None:

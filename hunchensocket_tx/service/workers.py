@@ -68,6 +68,10 @@ class WorkerOptions(ListenOptions):
         if count is not None:
             if not 1 <= count <= MAX_WORKERS:
                 raise usage.UsageError(f"--workers: give a number from 1 to {MAX_WORKERS}, not {count}")
+            if self.get("metrics") is not None:
+                raise usage.UsageError(
+                    "--metrics: workers cannot share it, as each counts for itself; leave it out"
+                )
             if not hasattr(os, "fork"):
                 raise usage.UsageError("--workers: processes cannot share sockets on this system; leave it out")
             if self.orders is None:
