@@ -43,7 +43,8 @@ class ServingTests(TestCase):
         service.startService()
         self.addCleanup(service.stopService)
         self.service: IService = service
-        acceptors = [cast(EndpointAcceptor, acceptor) for acceptor in IServiceCollection(service)]
+        services = cast("list[Any]", list(IServiceCollection(service)))
+        acceptors = [one for one in services if isinstance(one, EndpointAcceptor)]
         self.addresses: list[Any] = [acceptor.address for acceptor in acceptors]
         return self.addresses[-1]
 

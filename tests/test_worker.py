@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogLevel, eventFromJSON
+from twisted.logger import LogEvent, LogLevel, eventAsText, eventFromJSON
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -52,12 +52,28 @@ class WorkerTests(SynchronousTestCase):
 class LogTests(SynchronousTestCase):
     """What the supervisor gets."""
 
-    def test_an_event_is_a_line(self) -> None:
+    def logged(self, event: LogEvent) -> LogEvent:
+        """Return an event as it gets there."""
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
         self.patch(os, "dup", lambda descriptor: writing)
-        log = log_to_supervisor()
-        log({"log_level": LogLevel.info, "log_format": "two\nlines"})
-        line = os.read(reading, 1000)
+        log_to_supervisor()(event)
+        line = os.read(reading, 10_000)
         self.assertEqual((line.count(b"\n"), line[-1:]), (1, b"\n"))
-        self.assertEqual(eventFromJSON(line.decode())["log_format"], "two\nlines")
+        return eventFromJSON(line.decode())
+
+    def test_an_event_is_a_line(self) -> None:
+        event = self.logged({"log_level": LogLevel.info, "log_format": "two\nlines"})
+        self.assertEqual((event["log_level"], event["log_format"]), (LogLevel.info, "two\nlines"))
+
+    def test_a_traceback_gets_through_with_what_it_says(self) -> None:
+        try:
+            raise RuntimeError("what a pity")
+        except RuntimeError:
+            failure = Failure()
+        event = self.logged(
+            {"log_level": LogLevel.critical, "log_format": "{n} oh", "n": 2, "log_failure": failure}
+        )
+        text = eventAsText(event)
+        for piece in ("2 oh\n", "RuntimeError: what a pity", "test_worker.py"):
+            self.assertIn(piece, text)

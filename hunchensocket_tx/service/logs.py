@@ -112,7 +112,7 @@ class LoggedSite(GuardedSite):
     def log(self, request: http.Request) -> None:
         """Write the line of a request (HTTPFactory), also when the site listens no more."""
         time = http.datetimeToLogString(self.reactor.seconds())
-        line = http.combinedLogFormatter(time, request)  # type: ignore[no-untyped-call]
+        line = http.combinedLogFormatter(time, request)
         self._access_log.write(line.replace('"', "", 2))  # Twisted puts the address in quotes, and nobody else
 
 

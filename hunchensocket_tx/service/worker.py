@@ -12,7 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.main import CONNECTION_DONE
-from twisted.logger import FileLogObserver, Logger, jsonFileLogObserver
+from twisted.logger import FileLogObserver, LogEvent, Logger, eventAsJSON, formatEvent
 from twisted.python.failure import Failure
 
 from hunchensocket_tx.service.sharing import SocketName
@@ -105,4 +105,13 @@ def log_to_supervisor() -> FileLogObserver:
 
     It is what ``twistd --logger`` wants of a worker.
     """
-    return jsonFileLogObserver(os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8"), recordSeparator="")
+    return FileLogObserver(os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8"), _as_line)
+
+
+def _as_line(event: LogEvent) -> str:
+    failure = event.get("log_failure")
+    if failure is not None:  # of which JSON would keep no message
+        rest = {name: value for name, value in event.items() if name != "log_failure"}
+        text, traceback = formatEvent(event), failure.getTraceback()
+        event = {**rest, "log_format": "{text}\n{traceback}", "text": text, "traceback": traceback}
+    return eventAsJSON(event) + "\n"
