@@ -53,8 +53,8 @@ class Settings:
 
     trusted_proxies: Iterable[str] = ()
     """Addresses or networks (``10.0.0.0/8``), or ``unix`` for unix sockets, whose ``Forwarded`` or
-    ``X-Forwarded-Proto``, ``-Host`` and ``-For`` fields are believed. Anybody can send these; name your proxies only,
-    and let them set or drop each of the four."""
+    ``X-Forwarded-Proto``, ``-Host`` and ``-For`` fields are believed. Anybody can send these; name your proxies
+    only, and let them set or drop each of the four."""
 
     max_message_size: int = MEBIBYTE
     """Largest message to accept, in bytes as they are on the wire. Protects memory."""

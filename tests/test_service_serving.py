@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.service import IService, IServiceCollection
 from twisted.trial.unittest import TestCase
@@ -43,7 +43,7 @@ class ServingTests(TestCase):
         service.startService()
         self.addCleanup(service.stopService)
         self.service: IService = service
-        services = cast("list[Any]", list(IServiceCollection(service)))
+        services: list[Any] = list(IServiceCollection(service))
         acceptors = [one for one in services if isinstance(one, EndpointAcceptor)]
         self.addresses: list[Any] = [acceptor.address for acceptor in acceptors]
         return self.addresses[-1]
