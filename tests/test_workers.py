@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress as suppressing
 from typing import Any, cast
 
 from twisted.internet import reactor
@@ -64,7 +66,10 @@ class WorkerOptionTests(SynchronousTestCase):
                 self.assertIn("--workers: give a number from 1 to 512, not", self.complaint("--workers", value))
 
     def test_counters_cannot_be_shared(self) -> None:
-        self.assertIn("--metrics: workers cannot share it", self.complaint("--workers", "2", "--metrics", "0"))
+        for endpoint in ("0", "tcp:9090", "unix:/run/metrics"):
+            with self.subTest(endpoint):
+                complaint = self.complaint("--workers", "2", "--metrics", endpoint)
+                self.assertIn("--metrics: each worker counts for itself; give the port number", complaint)
 
     def test_without_it_this_process_serves(self) -> None:
         options = Options()
@@ -89,6 +94,17 @@ class WorkerOptionTests(SynchronousTestCase):
         self.assertEqual(command[:2], [sys.executable, "-c"])
         self.assertEqual(command[-6:], ["--reactor=poll", "hunchensocket", "--workers", "3", "--port", "0"])
         self.assertEqual(folder, os.getcwd())
+
+
+def two_free_ports() -> int:
+    """Return the first of two neighbours that were free a moment ago."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            with suppressing(OSError, OverflowError):
+                other.bind(("127.0.0.1", port + 1))
+                return port
 
 
 class WorkersCase(TwistdCase):
@@ -132,6 +148,18 @@ class WorkersCase(TwistdCase):
 
 class ServingTests(WorkersCase):
     """What several processes serve together."""
+
+    async def test_each_tells_its_own_counters_on_a_port_of_its_own(self) -> None:
+        first = two_free_ports()
+        _, url = await self.on_port(2, "--metrics", str(first))
+        await self.open(url)
+        counted = []
+        for port in (first, first + 1):
+            client = await connect(self, IPv4Address("TCP", "127.0.0.1", port))
+            client.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+            await client.closed
+            counted.append(client.body.count(b'hunchensocket_connections{version="13"} 1.0\n'))
+        self.assertEqual(sorted(counted), [0, 1])
 
     async def test_each_worker_takes_connections(self) -> None:
         program, url = await self.on_port(3)

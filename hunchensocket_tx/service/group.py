@@ -19,9 +19,12 @@ class OptionGroup(usage.Options):
 
     :cvar setting_options: which option gives a setting, to name it when the setting is wrong; by default, the
         setting's name with dashes.
+    :ivar process_index: which this is of the processes that serve the same, from 0 on.
     """
 
     setting_options: dict[str, str] = {}
+
+    process_index = 0
 
     def check(self) -> None:
         """Turn the options into what they name, as early as twistd can show an error.

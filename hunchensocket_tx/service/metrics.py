@@ -34,7 +34,8 @@ class MetricsOptions(OptionGroup):
             None,
             None,
             "Serve counters for Prometheus at /metrics, and as a page, on this endpoint, say "
-            "tcp:9090:interface=10.0.0.1; a bare port number is one of 127.0.0.1. Needs prometheus-client",
+            "tcp:9090:interface=10.0.0.1; a bare port number is one of 127.0.0.1, and with --workers that of the "
+            "first. Needs prometheus-client",
         ],
     ]
 
@@ -56,7 +57,8 @@ class MetricsOptions(OptionGroup):
         from twisted.internet import reactor
 
         if description.isascii() and description.isdigit():
-            description = f"tcp:{description}:interface=127.0.0.1"  # nobody else's business, unless said so
+            port = int(description) + self.process_index
+            description = f"tcp:{port}:interface=127.0.0.1"  # nobody else's business, unless said so
         try:
             self.metrics_endpoint = serverFromString(reactor, description)
         except Exception as error:  # each kind of endpoint raises its own; all say what is wrong

@@ -64,13 +64,17 @@ class WorkerOptions(ListenOptions):
     def check(self) -> None:
         """Find out whether this process is a supervisor, a worker, or neither."""
         self.orders = Orders.take(os.environ)
+        if self.orders is not None:
+            self.process_index = self.orders.number - 1
         count = self.number("workers", int, "a number of processes")
         if count is not None:
             if not 1 <= count <= MAX_WORKERS:
                 raise usage.UsageError(f"--workers: give a number from 1 to {MAX_WORKERS}, not {count}")
-            if self.get("metrics") is not None:
+            metrics = self.get("metrics")
+            if metrics is not None and not (metrics.isascii() and metrics.isdigit() and int(metrics)):
                 raise usage.UsageError(
-                    "--metrics: workers cannot share it, as each counts for itself; leave it out"
+                    "--metrics: each worker counts for itself; give the port number of the first, such as 9090, "
+                    "and the others have those behind it"
                 )
             if not hasattr(os, "fork"):
                 raise usage.UsageError("--workers: processes cannot share sockets on this system; leave it out")
