@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
@@ -235,9 +235,8 @@ class WebSocketResource(Resource):
             subprotocol=subprotocol,
             extensions=offer.extensions,
             secure=offer.secure,
-            peer=request.getClientAddress(),
+            peer=_told_address(request),
             tally=self.tally,
-            client=_client(request),
             counted_as=_counted_as(request, self.settings),
             started=started,
         )
@@ -330,6 +329,12 @@ def _opening_request(request: Request, fields: dict[str, list[str]], settings: S
         secure=bool(request.isSecure()),
         trusted=comes_from_trusted_proxy(request, settings),
     )
+
+
+def _told_address(request: Request) -> IAddress | None:
+    """Return the client's address, if it is not that of the connection, which the stream knows."""
+    address: IAddress = request.getClientAddress()
+    return None if address == request.channel.getPeer() else address
 
 
 def _client(request: Request) -> str | None:

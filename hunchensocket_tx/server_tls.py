@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from hunchensocket_tx.errors import InvalidSetting
 from hunchensocket_tx.tls import Path, read_certificates, read_file, server_options
+from hunchensocket_tx.wire.headers import shown
 
 __all__ = ["ServerTLS", "client_certificate", "peer_certificate"]
 
@@ -167,8 +168,8 @@ def client_certificate(request: Request) -> x509.Certificate | None:
     """
     channel: Any = request.channel
     if hasattr(channel, "peer_certificate"):
-        shown: x509.Certificate | None = channel.peer_certificate
-        return shown
+        certificate: x509.Certificate | None = channel.peer_certificate
+        return certificate
     return peer_certificate(getattr(channel, "transport", None))
 
 
@@ -212,7 +213,7 @@ def _ask_for_certificates(context: SSL.Context, verify: int, authorities: Sequen
 def _note_refusal(connection: Any, certificate: crypto.X509, code: int, depth: int, good: int) -> bool:
     """Keep why a client's certificate is refused, which the error does not tell."""
     if not good:
-        subject = certificate.to_cryptography().subject.rfc4514_string()
+        subject = shown(certificate.to_cryptography().subject.rfc4514_string())
         connection.refusal = f"certificate {subject}: {VERIFICATION_ERRORS.get(code, code)}"
     return bool(good)
 

@@ -266,8 +266,12 @@ class WebSocketStream(Connection):
             self._start_closing(code, reason)
 
     def close_once_open(self, code: int, reason: str) -> None:
-        """Close, or let the opening handshake be completed first, of which no handler is told then."""
+        """Close, or let the opening handshake be completed first, of which no handler is told then.
+
+        It has no more time for that than a closing handshake has.
+        """
         if self._state is State.CONNECTING:
+            self._vigil.wait(min(self._settings.closing_timeout, self._settings.handshake_timeout), self.abort)
             self.attach(lambda: self._start_closing(code, reason), ignore)
         else:
             self.close(code, reason)

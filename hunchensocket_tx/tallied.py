@@ -19,32 +19,33 @@ class TalliedStream(WebSocketStream):
     """A stream that is counted, and whose peer may not send more than ``max_message_rate``.
 
     :ivar tally: where it is counted.
-    :ivar client: the client's IP address, as told by a trusted proxy if there is one; None without, as on unix
-        sockets.
 
     The others are those of :class:`~hunchensocket_tx.tally.Counted`.
     """
 
-    __slots__ = ("_allowance", "_allowed_at", "_pinged", "client", "counted_as", "number", "started", "tally")
+    __slots__ = ("_allowance", "_allowed_at", "_pinged", "counted_as", "number", "started", "tally")
 
     def __init__(
         self,
         *arguments: Any,
         tally: Tally,
-        client: str | None,
         counted_as: str | None,
         started: float,
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
         self.tally = tally
-        self.client = client
         self.counted_as = counted_as
         self.started = started
         self.number = 0
         self._pinged: float | None = None  # when a keepalive ping was sent that is not answered yet
         self._allowance = self._burst
         self._allowed_at = started
+
+    @property
+    def client(self) -> str | None:
+        """The client's IP address, as told by a trusted proxy if there is one; None on unix sockets."""
+        return getattr(self.peer, "host", None)
 
     @property
     def send_buffer(self) -> int:

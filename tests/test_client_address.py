@@ -139,8 +139,9 @@ class AccessLogTests(ClientAddressCase):
         self.assertIn(" 403 ", line)
         self.assertTrue(line.startswith(f'"{CLIENT}" - - '))
 
-    async def test_fields_that_contradict_each_other_are_refused(self) -> None:
-        site = WebSocketFactory(echo, log_path=self.mktemp(), trusted_proxies=[LOCAL])
+    async def test_fields_that_contradict_each_other_are_refused_where_addresses_count(self) -> None:
+        changes: Any = {"trusted_proxies": [LOCAL], "max_connections_per_address": 9}
+        site = WebSocketFactory(echo, log_path=self.mktemp(), **changes)
         line = await self.asked(site, head("/chat", X_Forwarded_For=CLIENT, Forwarded="for=192.0.2.2"))
         self.assertIn(" 400 ", line)
         self.assertTrue(line.startswith(f'"{LOCAL}" - - '))

@@ -230,10 +230,14 @@ class ProxyTests(HandshakeTestCase):
         for changes in (
             {"forwarded": "proto=https", "x_forwarded_proto": "http"},
             {"forwarded": "host=evil.example", "x_forwarded_host": "example.com"},
-            {"forwarded": "for=192.0.2.1", "x_forwarded_for": "192.0.2.2"},
         ):
             with self.subTest(changes):
                 self.assert_refused(400, opening(trusted=True, **changes))
+
+    def test_whose_address_is_in_doubt_is_refused_only_where_addresses_count(self) -> None:
+        request = opening(trusted=True, forwarded="for=192.0.2.1", x_forwarded_for="192.0.2.2")
+        self.offer(request)
+        self.assert_refused(400, request, max_connections_per_address=5)
 
     def test_a_client_cannot_hide_a_scheme_in_the_host_that_its_proxy_quotes(self) -> None:
         request = opening(trusted=True, forwarded='proto=http;host="a;proto=https;b"')

@@ -14,6 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import TestCase
 
 from hunchensocket_tx import WebSocketResource, WebSocketStream
+from hunchensocket_tx.tallied import TalliedStream
 from hunchensocket_tx.write_through import PORTION, ThroughTransport, write_through
 from tests import test_lane_transport, test_lane_transport_ending, test_lane_transport_producers
 from tests.harness import serve_tls, turns, turns_until
@@ -278,7 +279,7 @@ class StreamsTest(TestCase):
     async def test_streams_do_not_with_tls(self) -> None:
         for fast_lane in (False, True):
             readers = await self.exchange(tls=True, fast_lane=fast_lane)
-            self.assertEqual([type(reader) for reader in readers], [WebSocketStream])
+            self.assertEqual([type(reader) for reader in readers], [TalliedStream])
 
     def patch_environment(self, value: str) -> None:
         """Set the variable for this test."""

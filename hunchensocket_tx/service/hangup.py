@@ -39,7 +39,8 @@ class OnHangup(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         if self._heeds:
             self._heeds = False
-            signal.signal(signal.SIGHUP, self._former)
+            # The default would end the process while others are still stopping.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if self._former is signal.SIG_DFL else self._former)
 
     def _heed(self) -> None:
         if hasattr(signal, "SIGHUP") and not self._heeds:

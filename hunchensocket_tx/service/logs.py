@@ -70,6 +70,7 @@ class LogFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._fails = False
         self._file = self._open()
 
     def write(self, line: str) -> None:
@@ -77,7 +78,11 @@ class LogFile:
         try:
             self._file.write(line.encode("utf-8", "backslashreplace") + b"\n")
         except OSError as error:
-            _log.error("{path} cannot be written: {error}", path=self._path, error=error)
+            if not self._fails:  # told once: the log may be this very file
+                self._fails = True
+                _log.error("{path} cannot be written: {error}", path=self._path, error=error)
+        else:
+            self._fails = False
 
     def reopen(self) -> None:
         """Write to the file that has its name now; if that cannot be opened, go on with the one at hand."""

@@ -51,6 +51,7 @@ def _server(options: Options) -> IService:
         metrics = _OptionAcceptor("--metrics", options.metrics_endpoint, MetricsFactory(options.tally))
         metrics.setServiceParent(services)  # type: ignore[no-untyped-call]
     if options.orders is not None:
+        services.hurried_by = ("SIGINT",)  # systemd sends SIGTERM to all, and the supervisor passes its own on
         Worker(options.orders.number).setServiceParent(services)  # type: ignore[no-untyped-call]
     Notifier().setServiceParent(services)  # type: ignore[no-untyped-call]
     return services

@@ -7,7 +7,6 @@ queue of a dead one would.
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -34,11 +33,11 @@ __all__ = [
 SocketName = tuple[str, str, str]
 """What an endpoint asks for: tcp, port and interface; or unix, path and nothing."""
 
-SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-"""Errors of accept(2) that pass when connections end."""
-
 PAUSE = 0.5
-"""Seconds to wait for that."""
+"""Seconds to wait when none can be accepted, as descriptors or memory are scarce, until connections end."""
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted, as each worker takes one in a turn only."""
 
 TURN = 0.001
 """Seconds in which whoever has taken a connection leaves the next ones to the others. Without that, four got from
@@ -75,7 +74,7 @@ class BindingReactor:
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
         """Bind a TCP port (IReactorTCP)."""
-        bound = self._reactor.listenTCP(port, factory, backlog, interface)
+        bound = self._reactor.listenTCP(port, factory, max(backlog, BACKLOG), interface)
         return self._keep(tcp_name(port, interface), bound)
 
     def listenSSL(
@@ -267,8 +266,7 @@ class SharedPort(FileDescriptor):
 
     def _not_accepted(self, error: OSError) -> None:
         self._log.error("a connection cannot be accepted: {error}", error=error)
-        if error.errno in SCARCE:
-            self._pause(PAUSE)
+        self._pause(PAUSE)
 
     def _pause(self, seconds: float) -> None:
         self.stopReading()  # type: ignore[no-untyped-call]

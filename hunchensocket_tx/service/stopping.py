@@ -69,7 +69,10 @@ class OrderlyService(MultiService):
     after all is done, which whoever supervises it takes for a failure.
 
     :param reactor: the global one by default.
+    :ivar hurried_by: signals that, when it is stopping already, have it hurry.
     """
+
+    hurried_by: tuple[str, ...] = ("SIGTERM", "SIGINT")
 
     def __init__(self, reactor: Any = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -119,7 +122,8 @@ class OrderlyService(MultiService):
 
     def _stop(self, name: str) -> None:
         if self._signalled or not self.running:
-            self.hurry(f"{name} while stopping")
+            if name in self.hurried_by:
+                self.hurry(f"{name} while stopping")
             return
         self._signalled = True
         self.signalled(name)

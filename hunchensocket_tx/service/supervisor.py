@@ -102,7 +102,7 @@ class Supervisor(OrderlyService):
     def hurry(self, why: str) -> None:
         """Have the workers end what they wait for."""
         self._log.info("{why}: workers drop what is open", why=why)
-        self._signal("TERM")
+        self._signal("INT")
 
     def spawn(self, worker: ProcessProtocol, number: int) -> None:
         """Start a process that gets the sockets."""
@@ -151,8 +151,15 @@ class _Place:
         """Start a worker."""
         self._restart = None
         self._started = self._reactor.seconds()
-        self._worker = _WorkerProcess(self)
-        self._supervisor.spawn(self._worker, self.number)
+        worker = _WorkerProcess(self)
+        try:
+            self._supervisor.spawn(worker, self.number)
+        except OSError as error:  # no process or memory to be had
+            self._delay = next_delay(self._delay, 0)
+            self._log.error("worker {number} cannot be started: {error}", number=self.number, error=error)
+            self._restart = self._reactor.callLater(self._delay, self.start)
+        else:
+            self._worker = worker
 
     def stop(self) -> Deferred[None]:
         """Stop the worker; return a Deferred that fires when it is gone, with all it had to say."""

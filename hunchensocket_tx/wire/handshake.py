@@ -126,7 +126,9 @@ def _public_address(request: OpeningRequest, settings: Settings) -> tuple[bool, 
         protocols = {forwarded.get("proto", "").lower(), *tokens(request.all("x-forwarded-proto"))[-1:]} - {""}
         named = {name.rpartition(",")[2].strip().lower() for name in request.all("x-forwarded-host")[-1:]}
         named = (named | {forwarded.get("host", "").lower()}) - {""}
-        clients = forwarded_clients(request.fields, settings.trusts)
+        # Without a limit by address, a client's address in doubt is not told, and no reason to refuse it.
+        by_address = settings.max_connections_per_address
+        clients = forwarded_clients(request.fields, settings.trusts) if by_address else ()
         if any(len(told) > 1 for told in (protocols, named, clients)):
             # One of them is the client's own, which the proxy let pass.
             return secure, Refusal(
