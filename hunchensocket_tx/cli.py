@@ -292,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reactor: Any = running
     call = _Call(options, reactor)
     reactor.callWhenRunning(call.start)
-    blocking = [os.get_blocking(number) for number in (0, 1)]
+    blocking = [os.get_blocking(number) for number in (0, 1)] if os.name == "posix" else []
     try:
         reactor.run()
     finally:  # the shell that we leave may share them

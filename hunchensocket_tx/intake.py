@@ -97,6 +97,7 @@ class Intake(ABC):
         del events[-1]
         if not events:
             self._events = None
+        self.messages_received += 1
         return message
 
     @property

@@ -75,6 +75,7 @@ class InboxTest(IntakeTestCase):
         self.assertFalse(self.intake._is_idle)
         self.assertNoResult(self.inbox.get())
         self.assertTrue(self.intake._is_idle)
+        self.assertEqual(self.intake.messages_received, 3)
 
     def test_other_events_keep_their_place(self) -> None:
         self.intake._take_in(["a", Pong(b""), "b", Closed()])
