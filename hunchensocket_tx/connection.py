@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from hunchensocket_tx.errors import ConnectionClosed
-from hunchensocket_tx.intake import ignore
+from hunchensocket_tx.intake import Pending, ignore
 from hunchensocket_tx.pings import Pings
 from hunchensocket_tx.sender import Owner, Sender, State
 from hunchensocket_tx.settings import Settings
@@ -77,10 +77,7 @@ class Connection(Sender):
         self._peer: Any = None
 
     def attach(
-        self,
-        opened: Callable[[], Deferred[Any] | None] | None,
-        deliver: Callable[[Any], Deferred[Any] | None],
-        ahead: bool = False,
+        self, opened: Callable[[], Pending] | None, deliver: Callable[[Any], Pending], ahead: bool = False
     ) -> None:
         """Set whom to tell that the WebSocket is open, and whom to give its messages.
 
@@ -199,8 +196,11 @@ class Connection(Sender):
                 waiter.callback(self._end)
 
     def _outflow_changed(self) -> None:
-        """Handle no messages, which might be answered, until what was sent is on its way."""
-        self._blocked = self._is_full and self._state is State.OPEN
+        """Handle no messages, which might be answered, until what was sent is on its way.
+
+        But at a client do: two ends that both wait for the other to read would wait for ever.
+        """
+        self._blocked = self._is_full and self._state is State.OPEN and not self._codec.is_client
         self._calm = False
         self._vigil.last_sent = self._vigil.now()
         if self._state is State.CLOSING:

@@ -15,7 +15,7 @@ from hunchensocket_tx.inbox import Inbox
 from hunchensocket_tx.incoming import IncomingMessage
 from hunchensocket_tx.wire.events import Closed, Event, Message, Piece, Reply
 
-__all__ = ["Intake", "ignore"]
+__all__ = ["Intake", "Pending", "ignore"]
 
 Pending = Deferred[Any] | None
 
