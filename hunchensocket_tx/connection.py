@@ -196,8 +196,11 @@ class Connection(Sender):
                 waiter.callback(self._end)
 
     def _outflow_changed(self) -> None:
-        """Handle no messages, which might be answered, until what was sent is on its way."""
-        self._blocked = self._is_full and self._state is State.OPEN
+        """Handle no messages, which might be answered, until what was sent is on its way.
+
+        But at a client do: two ends that both wait for the other to read would wait for ever.
+        """
+        self._blocked = self._is_full and self._state is State.OPEN and not self._codec.is_client
         self._calm = False
         self._vigil.last_sent = self._vigil.now()
         if self._state is State.CLOSING:

@@ -92,6 +92,19 @@ class StylesTests(ClientCase):
         site.servers[0].transport.loseConnection()
         self.assertTrue((await stream.when_closed()).clean)
 
+    async def test_who_sends_much_before_it_asks_gets_all_of_it_back(self) -> None:
+        """The echo stops reading while its own answers wait; so we must not."""
+        url = await self.serve_websockets()
+        for version in VERSIONS:
+            for lane in LANES:
+                with self.subTest(version=version, lane=lane):
+                    changes: Any = {"fast_lane": lane, "compression": False, "max_send_buffer": 2**25}
+                    stream = await self.connect(url, version=version, **changes)
+                    for _ in range(256):
+                        stream.send("x" * 65536)
+                    sizes = [len(await stream.receive()) for _ in range(256)]
+                    self.assertEqual(sizes, [65536] * 256)
+
     async def test_messages_that_come_with_the_answer_wait_for_who_asks(self) -> None:
         site = await self.scripted(lambda request: switching(request) + b"\x81\x01a\x81\x01b\x88\x02\x03\xe8")
         stream = await self.connect(f"ws://127.0.0.1:{site.port}")
