@@ -276,10 +276,10 @@ class LimitTests(SynchronousTestCase):
                     tracemalloc.stop()
 
     def test_contexts_are_made_when_they_are_needed(self) -> None:
-        ends = []
+        ends, settings = [], Settings()
         tracemalloc.start()
         try:
-            ends = [end() for _ in range(100)]
+            ends = [Deflate(ALL[0], settings) for _ in range(100)]
             self.assertLess(tracemalloc.get_traced_memory()[0] // len(ends), 1000)
         finally:
             tracemalloc.stop()
