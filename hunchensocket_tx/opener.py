@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from hunchensocket_tx.errors import ConnectTimeout, HandshakeFailed, HandshakeRefused, HandshakeTimeout
 from hunchensocket_tx.fastest import fastest_transport
+from hunchensocket_tx.lane_transport import LaneTransport
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.wire.answer import Answer, AnswerReader
@@ -165,8 +166,8 @@ class Opener(Protocol):
         self.dataReceived = stream.dataReceived  # type: ignore[method-assign]
         self.connectionLost = stream.connectionLost  # type: ignore[method-assign]
         fastest = fastest_transport(transport, stream, lane=self._settings.fast_lane)
-        if fastest is transport:
-            self._connector = None  # it is told by the transport
+        if not isinstance(fastest, LaneTransport):
+            self._connector = None  # it is told by the transport, which is left only for the lane
         rest, self._reader.rest = self._reader.rest, b""
         stream.makeConnection(fastest)
         stream.dataReceived(rest)
