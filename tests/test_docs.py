@@ -113,11 +113,6 @@ class MigrationTests(ClientCase):
     async def test_after_autobahn(self) -> None:
         await self.assert_echoes("after", 0)
 
-    async def test_before_txws(self) -> None:
-        """It is made only: whether it answers depends on the client's random bytes."""
-        self.need("txws")
-        self.assertIn("factory", self.run_block("before", 1))
-
     async def test_after_txws(self) -> None:
         for version in (76, 13):
             await self.assert_echoes("after", 1, version)
