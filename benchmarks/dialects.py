@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import md5, sha1
 
-__all__ = ["Dialect", "Failed", "hixie76", "rfc6455"]
+__all__ = ["MASK", "Dialect", "Failed", "head", "hixie76", "masked", "rfc6455"]
 
 MASK = b"\x37\xfa\x21\x3d"
 
@@ -54,11 +54,15 @@ class Dialect:
     ends_by_itself: bool
     """Whether the server ends the connection after the closing handshake; else the client ends its half first."""
 
+    target: bytes = b"/"
+    """What is asked for: path and query."""
+
     def request(self, port: int) -> bytes:
         """Return the opening handshake for a server on this port of 127.0.0.1."""
         address = b"127.0.0.1:%d" % port
         return (
-            b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: Upgrade\r\nOrigin: http://%b\r\n" % (address, address)
+            b"GET %b HTTP/1.1\r\nHost: %b\r\n" % (self.target, address)
+            + b"Connection: Upgrade\r\nOrigin: http://%b\r\n" % address
             + self.fields
             + b"\r\n"
             + self.key

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from select import EPOLLIN, EPOLLOUT, epoll
-from socket import IPPROTO_TCP, SHUT_WR, TCP_NODELAY, create_connection
+from socket import IPPROTO_TCP, SHUT_WR, TCP_NODELAY, create_connection, socket
 
 from benchmarks.dialects import Dialect, Failed, hixie76, rfc6455
 from benchmarks.scenarios import SCENARIOS, Scenario
@@ -99,11 +99,15 @@ class Connection:
         self.answer += data
         rest = self.load.dialect.after_handshake(self.answer)
         if rest is not None:
-            self.answer = b""
-            self.take = self.take_messages
-            self.load.opened(self)
-            if rest:
-                self.take_messages(rest)
+            self.accepted(rest)
+
+    def accepted(self, rest: bytes) -> None:
+        """The opening handshake is done; this came after it."""
+        self.answer = b""
+        self.take = self.take_messages
+        self.load.opened(self)
+        if rest:
+            self.take_messages(rest)
 
     def take_messages(self, data: bytes) -> None:
         """Take messages, or a part of one, and compare them with those expected."""
@@ -163,8 +167,10 @@ def cycle(frames: list[bytes], more: int) -> bytes:
 class Load:
     """Connections to one server that echo; what other scenarios do else is in subclasses."""
 
-    def __init__(self, scenario: Scenario, dialect: Dialect, port: int) -> None:
-        self.scenario, self.dialect, self.port = scenario, dialect, port
+    def __init__(
+        self, scenario: Scenario, dialect: Dialect, port: int, make: Callable[[Load], Connection] = Connection
+    ) -> None:
+        self.scenario, self.dialect, self.port, self.make = scenario, dialect, port, make
         pool = PRINTABLE * (scenario.size // len(PRINTABLE) + 2)
         texts = [pool[start : start + scenario.size] for start in range(VARIANTS)]
         sent, expected = map(dialect.sent_frame, texts), map(dialect.received_frame, texts)
@@ -178,16 +184,22 @@ class Load:
         self.expected = cycle(list(expected), self.portion)
         self.poll = epoll()
         self.connections: dict[int, Connection] = {}
+        self.watched: dict[int, Callable[[int], None]] = {}
         self.opening = 0
         self.count = 0
         self.stopping = False
 
     def connect(self) -> None:
         """Open one connection more."""
-        connection = Connection(self)
+        connection = self.make(self)
         self.connections[connection.socket.fileno()] = connection
-        self.poll.register(connection.socket.fileno(), EPOLLIN)
+        self.watch(connection.socket, connection.ready)
         self.opening += 1
+
+    def watch(self, watched: socket, ready: Callable[[int], None]) -> None:
+        """Call a function with what epoll says of a socket."""
+        self.watched[watched.fileno()] = ready
+        self.poll.register(watched.fileno(), EPOLLIN)
 
     def opened(self, connection: Connection) -> None:
         """A handshake is done."""
@@ -207,7 +219,7 @@ class Load:
     def turn(self, seconds: float) -> None:
         """Do what is to be done now; if nothing is, wait so long for something."""
         for number, event in self.poll.poll(seconds):
-            self.connections[number].ready(event)
+            self.watched[number](event)
 
     def run(self, seconds: float) -> None:
         """Go on for so long."""
@@ -251,7 +263,7 @@ class Load:
         """Wait for all that is under way, and close all connections."""
         self.stopping = True
         self.until(self.all_received, "messages under way")
-        for connection in self.connections.values():
+        for connection in tuple(self.connections.values()):
             connection.close()
         self.until(lambda: not self.connections, "the end of all connections")
 
@@ -312,7 +324,7 @@ KINDS = {"echo": Load, "connect": Connects, "broadcast": Broadcast}
 
 def measure_idle(load: Load, pid: int) -> Result:
     """Return what connections cost a server that do nothing after their handshake, in bytes of its memory."""
-    warm_up = Load(Scenario("", "echo", 50), load.dialect, load.port)
+    warm_up = Load(Scenario("", "echo", 50), load.dialect, load.port, load.make)
     warm_up.start()
     warm_up.run(SETTLING)
     warm_up.stop()
@@ -326,17 +338,24 @@ def measure_idle(load: Load, pid: int) -> Result:
 
 
 def measure(
-    scenario: Scenario, dialect: Dialect, port: int, pid: int, seconds: float, warm_up: float = 0.3
+    scenario: Scenario,
+    dialect: Dialect,
+    port: int,
+    pid: int,
+    seconds: float,
+    warm_up: float = 0.3,
+    make: Callable[[Load], Connection] = Connection,
 ) -> Result:
     """Do to a server what a scenario says.
 
     :param pid: the server's process.
     :param seconds: time that is measured.
     :param warm_up: seconds before it, under the same load.
+    :param make: makes the connections.
     :raises Failed: if anything but the expected bytes comes.
     :raises OSError: if a connection breaks.
     """
-    load = KINDS.get(scenario.kind, Load)(scenario, dialect, port)
+    load = KINDS.get(scenario.kind, Load)(scenario, dialect, port, make)
     if scenario.kind == "idle":
         return measure_idle(load, pid)
     load.start()

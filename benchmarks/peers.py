@@ -34,6 +34,8 @@ PACKAGES = (
     "tornado",
     "picows",
     "uvloop",
+    "python-socketio",
+    "uvicorn[standard]",
 )
 RFC6455, HIXIE76 = ("rfc6455",), ("hixie76",)
 BOTH = RFC6455 + HIXIE76

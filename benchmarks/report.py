@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from benchmarks.load import Result
@@ -12,9 +12,13 @@ __all__ = ["Results", "details", "figure", "middle", "number", "summary", "table
 
 
 class Results:
-    """All results, and what failed, by server and scenario."""
+    """All results, and what failed, by server and scenario.
 
-    def __init__(self) -> None:
+    :param known: the scenarios that there are.
+    """
+
+    def __init__(self, known: Mapping[str, Scenario] = SCENARIOS) -> None:
+        self.known = known
         self.measured: dict[tuple[str, str], list[Result]] = {}
         self.failures: dict[tuple[str, str], list[str]] = {}
 
@@ -37,7 +41,7 @@ def figure(scenario: Scenario, result: Result) -> float:
 def middle(results: Results, server: str, scenario: str) -> float | None:
     """Return the median of the figures of a server."""
     measured = results.measured.get((server, scenario))
-    return median(figure(SCENARIOS[scenario], result) for result in measured) if measured else None
+    return median(figure(results.known[scenario], result) for result in measured) if measured else None
 
 
 def number(value: float) -> str:
@@ -69,16 +73,16 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def details(results: Results, scenario: str, reference: str) -> str:
     """Return the table of one scenario: medians, how far they spread, and ratios to a server."""
     base = middle(results, reference, scenario)
-    rows = [("server", SCENARIOS[scenario].unit, "ratio", "from", "to", "per second")]
+    rows = [("server", results.known[scenario].unit, "ratio", "from", "to", "per second")]
     for server in results.servers(scenario):
         measured = results.measured[server, scenario]
-        figures = [figure(SCENARIOS[scenario], result) for result in measured]
+        figures = [figure(results.known[scenario], result) for result in measured]
         per_second = number(median(result.per_second for result in measured))
         value = median(figures)
         rows.append(
             (server, number(value), ratio(value, base), number(min(figures)), number(max(figures)), per_second)
         )
-    return f"{SCENARIOS[scenario].title}\n\n{table(rows)}"
+    return f"{results.known[scenario].title}\n\n{table(rows)}"
 
 
 def summary(results: Results, servers: Sequence[str], reference: str) -> str:
@@ -91,7 +95,7 @@ def summary(results: Results, servers: Sequence[str], reference: str) -> str:
             value = middle(results, server, scenario)
             if value is None:
                 cells.append("failed" if (server, scenario) in results.failures else "-")
-            elif SCENARIOS[scenario].kind == "idle":
+            elif results.known[scenario].kind == "idle":
                 cells.append(number(value))
             else:
                 cells.append(ratio(value, middle(results, reference, scenario)))

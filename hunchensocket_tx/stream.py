@@ -88,6 +88,11 @@ class WebSocketStream(Connection):
         return self._state is State.OPEN
 
     @property
+    def is_writable(self) -> bool:
+        """Whether a message that is sent now leaves at once: it is open, and nothing has to go before."""
+        return self._state is OPEN and self._postponed is None and not self._is_full
+
+    @property
     def request(self) -> Request | None:
         """The twisted.web request that opened it; None at a client.
 

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import SkipTest
 
 from twisted.internet import reactor
@@ -25,7 +25,7 @@ TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 PORT = re.compile(rb"(?:Site|Site \(TLS\)) starting on (\d+)\n")
 
 
-def unavailable(reason: str) -> None:
+def unavailable(reason: str) -> NoReturn:
     """Skip the rest of a test, as this machine lacks something; where CI runs, nothing may lack."""
     if os.environ.get("CI"):
         raise AssertionError(reason)

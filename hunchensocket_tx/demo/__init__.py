@@ -14,6 +14,7 @@ from hunchensocket_tx.broadcast import Group
 from hunchensocket_tx.cascade import HandshakeHandler, MessageHandler
 from hunchensocket_tx.resource import WebSocketResource
 from hunchensocket_tx.settings import Settings
+from hunchensocket_tx.socketio import SocketIO, SocketIOResource
 from hunchensocket_tx.stream import WebSocketStream
 from hunchensocket_tx.wire.events import Message
 
@@ -49,10 +50,15 @@ def about(request: Request) -> HandshakeHandler:
 
 
 class ChatRoom:
-    """Sends each message, as it came, to everyone in the room, the sender included; a dispatcher."""
+    """Sends each message, as it came, to everyone in the room, the sender included; a dispatcher.
 
-    def __init__(self) -> None:
+    :param io: serves the same room to clients of Socket.IO, who say ``socket.send(message)``.
+    """
+
+    def __init__(self, io: SocketIO) -> None:
         self.present = Group()
+        self.io = io
+        self.io.on("connection", lambda socket: socket.on("message", self.say))
 
     def __call__(self, request: Request) -> HandshakeHandler:
         """Take every request."""
@@ -60,10 +66,12 @@ class ChatRoom:
 
     def _enter(self, stream: WebSocketStream, mutex: DeferredLock) -> MessageHandler:
         self.present.add(stream)
-        return self._say
+        return self.say
 
-    def _say(self, message: Message) -> None:
+    def say(self, message: Message) -> None:
+        """Send a message to everyone, however connected."""
         self.present.send(message)
+        self.io.send(message)
 
 
 def demo_page() -> Resource:
@@ -74,13 +82,26 @@ def demo_page() -> Resource:
     return root
 
 
-def add_demo(root: Resource, settings: Settings, reactor: Any = None) -> list[WebSocketResource]:
-    """Put ``/echo``, ``/chat`` and ``/about`` below a root resource.
+def add_demo(
+    root: Resource,
+    settings: Settings,
+    reactor: Any = None,
+    *,
+    io: SocketIO | None = None,
+    client: str | None = None,
+) -> list[WebSocketResource]:
+    """Put ``/echo``, ``/chat`` and ``/about`` below a root resource, and ``/socket.io``, where the chat is, too.
 
-    :returns: the three, whose streams are to be closed in the end.
+    :param io: serves it; by default one with usual settings.
+    :param client: a folder with Socket.IO's JavaScript client, to be served beside it.
+    :returns: the four, whose streams are to be closed in the end.
     """
-    resources = []
-    for path, dispatcher in ((b"echo", echo), (b"chat", ChatRoom()), (b"about", about)):
-        resources.append(WebSocketResource(dispatcher, settings=settings, reactor=reactor))
-        root.putChild(path, resources[-1])
-    return resources
+    room = ChatRoom(io or SocketIO())
+    resources: dict[bytes, WebSocketResource] = {
+        path: WebSocketResource(dispatcher, settings=settings, reactor=reactor)
+        for path, dispatcher in ((b"echo", echo), (b"chat", room), (b"about", about))
+    }
+    resources[b"socket.io"] = SocketIOResource(room.io, client=client, settings=settings, reactor=reactor)
+    for path, resource in resources.items():
+        root.putChild(path, resource)
+    return list(resources.values())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.python import usage
+from twisted.python.reflect import namedAny
 
 from hunchensocket_tx.errors import InvalidSetting
 
@@ -51,6 +54,23 @@ class OptionGroup(usage.Options):
         if port is not None and not 0 <= port <= 65535:
             raise usage.UsageError(f"--{option}: give a port number from 0 to 65535, not {port}")
         return port
+
+    def imported(self, option: str) -> Any:
+        """Return what a dotted name stands for, which may be in the current folder; None if it is not given."""
+        name = self[option]
+        if name is None:
+            return None
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            return namedAny(name)
+        except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
+            raise usage.UsageError(f"--{option}: {name!r} cannot be imported: {one_line(error)}") from error
+
+    def check_folder(self, option: str) -> None:
+        """Check that an option names a folder, if it is given."""
+        if self[option] is not None and not os.path.isdir(self[option]):
+            raise usage.UsageError(f"--{option}: {self[option]!r} is not a folder")
 
     def named(self, make: Callable[[], Value]) -> Value:
         """Make something of settings; if one is wrong, name the option that gave it."""

@@ -11,23 +11,24 @@ from hunchensocket_tx.service.forwarding import ForwardOptions
 from hunchensocket_tx.service.limit_options import LimitOptions
 from hunchensocket_tx.service.logs import LogOptions
 from hunchensocket_tx.service.metrics import MetricsOptions
+from hunchensocket_tx.service.socketio import SocketIOOptions
 from hunchensocket_tx.service.stopping import StopOptions
-from hunchensocket_tx.service.workers import WorkerOptions
 from hunchensocket_tx.version import __version__
 
 __all__ = ["Options"]
 
 
-class Options(WorkerOptions, ForwardOptions, LimitOptions, LogOptions, MetricsOptions, StopOptions):
+class Options(SocketIOOptions, ForwardOptions, LimitOptions, LogOptions, MetricsOptions, StopOptions):
     """Options of ``twistd hunchensocket``. Whatever is wrong ends the program with one line on stderr."""
 
     synopsis = "[options]"
     longdesc = (
         "Serve WebSockets, from hixie-76 to RFC 6455. Without --handler and --forward, serves the "
-        "built-in site: a page that tries an echo at /echo and a chat room at /chat."
+        "built-in site: a page that tries an echo at /echo and a chat room at /chat, for Socket.IO's "
+        "clients at /socket.io/."
     )
 
-    setting_options = {**WorkerOptions.setting_options, **ForwardOptions.setting_options}
+    setting_options = {**SocketIOOptions.setting_options, **ForwardOptions.setting_options}
 
     def opt_version(self) -> None:
         """Display the versions of this package and of Twisted, and exit."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 from twisted.python import usage
-from twisted.python.reflect import namedAny
 from twisted.web.resource import Resource
 from twisted.web.static import File
 
 from hunchensocket_tx.cascade import Dispatcher
 from hunchensocket_tx.demo import add_demo, demo_page
 from hunchensocket_tx.resource import WebSocketResource
-from hunchensocket_tx.service.group import OptionGroup, one_line
+from hunchensocket_tx.service.group import OptionGroup
 from hunchensocket_tx.settings import Settings
 
-__all__ = ["ServeOptions"]
+__all__ = ["ServeOptions", "static"]
 
 
 class ServeOptions(OptionGroup):
@@ -74,8 +72,7 @@ class ServeOptions(OptionGroup):
             raise usage.UsageError(f"--path: give a path that starts with /, not {self['path']!r}")
         if self["path"] != "/" and self.dispatcher is None:
             raise usage.UsageError("--path: it says where --handler or --forward is; name one, too")
-        if self["root"] is not None and not os.path.isdir(self["root"]):
-            raise usage.UsageError(f"--root: {self['root']!r} is not a folder")
+        self.check_folder("root")
 
     def setting_changes(self) -> dict[str, Any]:
         """Return the settings that options give, or None; other groups may add theirs."""
@@ -95,25 +92,22 @@ class ServeOptions(OptionGroup):
         folder = self["root"]
         if self.dispatcher is None:
             top: Resource = File(folder) if folder is not None else demo_page()
-            return top, add_demo(top, self.settings)
+            return top, self.add_demo(top)
         fallback = File(folder) if folder is not None else None
         resource = WebSocketResource(self.dispatcher, fallback=fallback, settings=self.settings)
         return _mounted(resource, self["path"], folder), [resource]
 
+    def add_demo(self, top: Resource) -> list[WebSocketResource]:
+        """Put the built-in site below a root resource, and return what of it has WebSockets."""
+        return add_demo(top, self.settings)
+
     def make_dispatcher(self) -> Dispatcher | None:
         """Return the handler that is named; None if none is."""
-        name = self["handler"]
-        if name is None:
-            return None
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-        try:
-            dispatcher = namedAny(name)
-        except (Exception, SystemExit) as error:  # a module may raise anything while it is imported
-            raise usage.UsageError(f"--handler: {name!r} cannot be imported: {one_line(error)}") from error
-        if not callable(dispatcher):
+        dispatcher = self.imported("handler")
+        if dispatcher is not None and not callable(dispatcher):
+            name = self["handler"]
             raise usage.UsageError(f"--handler: {name!r} is not a dispatcher, that is, a function of a request")
-        checked: Dispatcher = dispatcher
+        checked: Dispatcher | None = dispatcher
         return checked
 
 
@@ -122,15 +116,16 @@ def _mounted(resource: Resource, path: str, folder: str | None) -> Resource:
     names = [name for name in path.split("/") if name]
     if not names:
         return resource
-    root = node = _static(folder)
+    root = node = static(folder)
     for name in names[:-1]:
         folder = os.path.join(folder, name) if folder is not None else None
-        child = _static(folder)
+        child = static(folder)
         node.putChild(name.encode(), child)
         node = child
     node.putChild(names[-1].encode(), resource)
     return root
 
 
-def _static(folder: str | None) -> Resource:
+def static(folder: str | None) -> Resource:
+    """Return a resource that serves a folder, or nothing but what is hung on it."""
     return File(folder) if folder is not None else Resource()

@@ -6,14 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from hunchensocket_tx.socketio.wire.packets import Packet
+from hunchensocket_tx.socketio.session import Outgoing
+from hunchensocket_tx.socketio.wire.packets import Packet, Parser
 
 if TYPE_CHECKING:
     from hunchensocket_tx.socketio.namespace import Namespace
 
-__all__ = ["Adapter", "Audience", "Flags"]
+__all__ = ["EVERYBODY", "USUAL", "Adapter", "Audience", "Flags", "KeptSession", "Missed", "RestoredSession"]
 
 
 class Audience(NamedTuple):
@@ -38,8 +39,47 @@ class Flags(NamedTuple):
     timeout: float | None = None
 
 
+EVERYBODY = Audience()
+USUAL = Flags()
+
+
+class KeptSession(NamedTuple):
+    """What is kept of a socket that was cut off, so that it can come back.
+
+    :ivar pid: its private id, which only its client knows.
+    :ivar sid: its id.
+    :ivar rooms: those that it was in; its own, named by its id, among them.
+    :ivar data: the application's.
+    """
+
+    pid: str
+    sid: str
+    rooms: frozenset[str]
+    data: Any
+
+
+class Missed(NamedTuple):
+    """An event that a socket did not get while it was away.
+
+    :ivar encodings: how parsers have written it, as ``Socket.deliver`` takes them; all who missed it share them.
+    """
+
+    packet: Packet
+    encodings: dict[Parser, Outgoing]
+
+
+class RestoredSession(NamedTuple):
+    """A socket that comes back: what was kept of it, and what it missed, oldest first."""
+
+    session: KeptSession
+    missed: list[Missed]
+
+
 class Adapter(ABC):
     """The rooms of one namespace.
+
+    What concerns all processes takes effect in this one at once, or when it comes back from where they meet;
+    callers count on neither. With ``flags.local``, it concerns this process alone.
 
     :param namespace: that one; its ``sockets`` are those that are connected in this process.
     """
@@ -67,7 +107,11 @@ class Adapter(ABC):
 
     @abstractmethod
     def local_members(self, audience: Audience) -> Iterable[str]:
-        """Return the ids of the sockets of this process that are meant, each once."""
+        """Return the ids of the sockets of this process that are meant, each once; later changes do not matter."""
+
+    @abstractmethod
+    def local_rooms(self) -> Iterable[str]:
+        """Return the rooms that sockets of this process are in, each once; every socket's own are among them."""
 
     # What concerns all processes
 
@@ -81,13 +125,15 @@ class Adapter(ABC):
         packet: Packet,
         audience: Audience,
         flags: Flags,
-        on_count: Callable[[int], None],
         on_answer: Callable[[list[Any]], None],
-    ) -> None:
+    ) -> Deferred[None]:
         """Send an event to all who are meant, and collect their answers.
 
-        :param on_count: called, once or more, with a number of sockets that were asked.
+        Who looks after ``flags.timeout`` is the caller; other processes have to be told of it.
+
         :param on_answer: called with each answer's values.
+        :returns: fires when all who were asked have answered, or disconnected; to be cancelled by who waits no
+            longer: nothing is called then, and nothing left over.
         """
 
     @abstractmethod
@@ -109,6 +155,28 @@ class Adapter(ABC):
     @abstractmethod
     def server_side_emit(self, arguments: list[Any]) -> None:
         """Send an event to the other servers of this namespace."""
+
+    @abstractmethod
+    def server_side_emit_with_ack(self, arguments: list[Any], timeout: float | None) -> Deferred[list[Any]]:
+        """Send an event to the other servers of this namespace.
+
+        :param timeout: seconds to wait for their answers, or None for as long as the adapter finds right.
+        :returns: one value of each.
+        :raises AckTimeout: through the Deferred, with what came, if not all have answered in time.
+        """
+
+    # Sockets that come back (connection state recovery, Socket.IO protocol 5)
+
+    def keep_session(self, session: KeptSession) -> None:  # noqa: B027 - not all can
+        """Keep a socket that was cut off, for some time; an adapter that cannot do so forgets it."""
+
+    def restore_session(self, pid: str, offset: str) -> Deferred[RestoredSession | None]:
+        """Return what was kept, once, with what was missed; or None if that is not known in full.
+
+        :param pid: what the client says is its private id.
+        :param offset: what the client says was at the end of the last event it got.
+        """
+        return succeed(None)
 
     @abstractmethod
     def close(self) -> None:

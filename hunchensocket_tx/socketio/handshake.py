@@ -69,6 +69,26 @@ class Handshake:
         """Whether the client says of what origin it is, as pages of others do."""
         return any(name == b"origin" for name, _ in self.fields)
 
-    def with_auth(self, auth: dict[str, Any]) -> Handshake:
-        """Return the same with what a client gave for a namespace."""
-        return replace(self, auth=auth)
+    def for_namespace(self, auth: dict[str, Any], *, in_query: bool) -> Handshake:
+        """Return the same with what a client gave for a namespace.
+
+        :param in_query: whether it gave that as a query, as clients before 3.x do; it is in ``query``, too, then.
+        """
+        named = replace(self, auth=auth)
+        if in_query and auth:
+            named.query = {**self.query, **auth}
+        return named
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as Node's servers have it, for clients and for other servers."""
+        return {
+            "headers": self.headers,
+            "time": self.time,
+            "address": self.address,
+            "xdomain": self.cross_domain,
+            "secure": self.secure,
+            "issued": int(self.issued * 1000),
+            "url": self.url,
+            "query": self.query,
+            "auth": self.auth,
+        }

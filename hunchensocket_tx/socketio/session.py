@@ -83,6 +83,10 @@ class Session(ABC):
     def send(self, outgoing: Outgoing) -> None:
         """Send a packet, behind all that was sent before; nothing happens when the session is over."""
 
+    def send_message(self, message: Message) -> None:
+        """Send an Engine.IO message, as :meth:`send`."""
+        self.send(Outgoing((message,)))
+
     @abstractmethod
     def close(self, reason: str) -> None:
         """End the session: what was sent before still goes out, if the client takes it within some time.

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.web.server import Request
 
 from hunchensocket_tx.errors import InvalidSetting
+from hunchensocket_tx.wire.headers import is_token
 
 __all__ = ["SocketIOSettings"]
 
@@ -31,7 +32,7 @@ class SocketIOSettings:
     """
 
     protocols: Iterable[int] = PROTOCOLS
-    """Generations to serve: 1 is that of socket.io 0.7 to 0.9; 3, Engine.IO 3, of 1.x and 2.x; 4 of 3.x and 4.x."""
+    """Generations to serve: 1 is that of socket.io 0.7 to 0.9; 3 (Engine.IO 3) of 1.x and 2.x; 4 of 3.x, 4.x."""
 
     transports: Iterable[str] = TRANSPORTS
     """``polling``, which all HTTP transports are, and ``websocket``."""
@@ -91,6 +92,9 @@ class SocketIOSettings:
     """Seconds for which a client (4.6 or newer) that was cut off may come back and find its socket's id, rooms and
     data as they were, and get what it missed; 0 for never, 120 is usual."""
 
+    recovery_events: int = 10_000
+    """Most events of a namespace that are kept for clients that may come back. Protects memory."""
+
     recovery_skips_middleware: bool = True
     """Whether middleware is not asked again about clients that come back so."""
 
@@ -112,7 +116,9 @@ class SocketIOSettings:
     def __post_init__(self) -> None:
         for name, known in (("protocols", PROTOCOLS), ("transports", TRANSPORTS), ("parsers", PARSERS)):
             given = getattr(self, name)
-            values: tuple[Any, ...] = tuple(given) if not isinstance(given, (str, int)) else ()
+            values: tuple[Any, ...] = (
+                tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
+            )
             if not values or not set(values) <= set(known):
                 raise InvalidSetting(f"{name}: give a list of one or more of {known}, not {given!r}")
             object.__setattr__(self, name, values)
@@ -120,8 +126,10 @@ class SocketIOSettings:
             for name in names:
                 value = getattr(self, name)
                 kinds = (int,) if unit != "seconds" else (int, float)
-                if not isinstance(value, kinds) or not lowest <= value < inf:
+                if not isinstance(value, kinds) or isinstance(value, bool) or not lowest <= value < inf:
                     raise InvalidSetting(f"{name}: give a number of {unit}, {lowest} or more, not {value!r}")
+        if self.cookie is not None and not (isinstance(self.cookie, str) and is_token(self.cookie)):
+            raise InvalidSetting(f"cookie: give the name of a cookie, such as 'io', not {self.cookie!r}")
 
 
 _RANGES: tuple[tuple[tuple[str, ...], float, str], ...] = (
@@ -143,4 +151,5 @@ _RANGES: tuple[tuple[tuple[str, ...], float, str], ...] = (
     (("max_http_buffer_size", "max_packet_size", "max_waiting"), 1, "bytes"),
     (("max_attachments",), 0, "pieces"),
     (("max_sessions",), 1, "sessions"),
+    (("recovery_events",), 1, "events"),
 )

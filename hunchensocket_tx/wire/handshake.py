@@ -17,7 +17,7 @@ from hunchensocket_tx.wire.hixie_handshake import hixie_subprotocols, judge_hixi
 from hunchensocket_tx.wire.hybi_handshake import HYBI_VERSIONS, hybi_subprotocols, judge_hybi
 from hunchensocket_tx.wire.opening import HeaderFields, Offer, OpeningRequest, Refusal
 
-__all__ = ["is_attempt", "judge", "subprotocols"]
+__all__ = ["is_attempt", "judge", "judge_page", "subprotocols"]
 
 _TARGET = re.compile(r"/[!-~]*\Z")
 
@@ -59,6 +59,18 @@ def judge(request: OpeningRequest, settings: Settings) -> Offer | Refusal:
         return Refusal(403, f"hixie-{version} is accepted over TLS only here", cause="tls")
     location = (settings.external_url or f"{'wss' if secure else 'ws'}://{host}").rstrip("/") + request.target
     return judge_hixie(request, settings, version, location, secure)
+
+
+def judge_page(request: OpeningRequest, settings: Settings) -> Refusal | None:
+    """Judge where a request comes from and goes to, by its Origin and Host, whatever it asks for.
+
+    :returns: None if it may; else the refusal: 400 for fields that are malformed or contradict each other, 403 for
+        an origin or a host that is not allowed here.
+    """
+    secure, host = _public_address(request, settings)
+    if isinstance(host, Refusal):
+        return host
+    return _judge_origin(request.all("origin"), settings, secure, host)
 
 
 def _judge_http(request: OpeningRequest) -> Refusal | None:

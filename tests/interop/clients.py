@@ -68,11 +68,13 @@ def need_perl_module(name: str) -> None:
         unavailable(f"Perl has no {name}")
 
 
-def need_node_package(name: str) -> None:
-    """Skip the test if a package is neither in NODE_PATH nor in the checkout's node_modules."""
-    folders = [*os.environ.get("NODE_PATH", "").split(os.pathsep), str(CHECKOUT / "node_modules")]
-    if not any(folder and os.path.isdir(os.path.join(folder, name)) for folder in folders):
+def need_node_package(name: str) -> str:
+    """Return a package's folder; skip the test if it is not in NODE_PATH or the checkout's node_modules."""
+    folders = (*os.environ.get("NODE_PATH", "").split(os.pathsep), str(CHECKOUT / "node_modules"))
+    found = [path for folder in folders if folder and os.path.isdir(path := os.path.join(folder, name))]
+    if not found:
         unavailable(f"node has no package {name}, in NODE_PATH or in node_modules of the checkout")
+    return found[0]
 
 
 def python(script: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Socket.IO: this package's server beside python-socketio."""

@@ -1,0 +1,1 @@
+"""Socket.IO servers, one each, with the same small application: ``echo`` is answered, ``say`` told to all."""

@@ -1,0 +1,105 @@
+"""Answers that a client owes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from hunchensocket_tx.socketio.calling import Handler, call_all
+from hunchensocket_tx.socketio.errors import AckTimeout, SocketDisconnected
+from hunchensocket_tx.timers import Timer, Timers
+
+__all__ = ["Acks", "Taker"]
+
+Taker = Callable[[list[Any] | None], object]
+"""Takes the values of an answer, or None as there will be none: the socket disconnected."""
+
+
+class Acks:
+    """The answers that one socket waits for, by the ids of the events that ask for them.
+
+    :param clock: where timeouts run.
+    """
+
+    __slots__ = ("_clock", "_last", "_takers", "_timers")
+
+    def __init__(self, clock: Timers) -> None:
+        self._clock = clock
+        self._last = -1
+        self._takers: dict[int, Taker | Deferred[Any]] = {}
+        self._timers: dict[int, Timer] = {}
+
+    def new_id(self) -> int:
+        """Return the id for an event; they count from 0 (Socket.IO protocols 3 to 5)."""
+        self._last += 1
+        return self._last
+
+    def take(self, ack_id: int, taker: Taker) -> None:
+        """Have a function called with an answer's values, or with None if the socket disconnects before."""
+        self._takers[ack_id] = taker
+
+    def call(self, ack_id: int, handler: Handler, timeout: float | None) -> None:
+        """Have a handler called with an answer's values as arguments; if none comes, it is not called.
+
+        :param timeout: seconds after which the answer is not taken any more; None for never.
+        """
+        self._takers[ack_id] = partial(_call, handler)
+        self._limit(ack_id, timeout)
+
+    def wait(self, ack_id: int, timeout: float | None) -> Deferred[Any]:
+        """Return a Deferred of the first value of an answer; None if it has none.
+
+        :param timeout: seconds after which it fails with :class:`AckTimeout`; None for never.
+        :returns: it fails with :class:`SocketDisconnected` if the socket disconnects before, and may be cancelled.
+        """
+        answered: Deferred[Any] = Deferred(partial(self._cancelled, ack_id))
+        self._takers[ack_id] = answered
+        self._limit(ack_id, timeout)
+        return answered
+
+    def forget(self, ack_id: int) -> Taker | Deferred[Any] | None:
+        """Do not wait for an answer any more.
+
+        :returns: who has waited for it, if somebody has.
+        """
+        timer = self._timers.pop(ack_id, None)
+        if timer is not None and timer.active():
+            timer.cancel()
+        return self._takers.pop(ack_id, None)
+
+    def answer(self, ack_id: int, values: list[Any]) -> None:
+        """Hand an answer over; one that nobody waits for is ignored."""
+        taker = self.forget(ack_id)
+        if isinstance(taker, Deferred):
+            taker.callback(values[0] if values else None)
+        elif taker is not None:
+            taker(values)
+
+    def close(self) -> None:
+        """Tell all who wait that the socket disconnected."""
+        while self._takers:
+            taker = self.forget(next(iter(self._takers)))
+            if isinstance(taker, Deferred):
+                taker.errback(SocketDisconnected("the socket disconnected before it answered"))
+            elif taker is not None:
+                taker(None)
+
+    def _limit(self, ack_id: int, timeout: float | None) -> None:
+        if timeout is not None:
+            self._timers[ack_id] = self._clock.callLater(timeout, partial(self._expired, ack_id))
+
+    def _expired(self, ack_id: int) -> None:
+        taker = self.forget(ack_id)
+        if isinstance(taker, Deferred):
+            taker.errback(AckTimeout("the client has not answered in time"))
+
+    def _cancelled(self, ack_id: int, _: object) -> None:
+        self.forget(ack_id)
+
+
+def _call(handler: Handler, values: list[Any] | None) -> None:
+    if values is not None:
+        call_all((handler,), (None, *values))

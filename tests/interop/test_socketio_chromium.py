@@ -1,0 +1,97 @@
+"""The JavaScript clients of socket.io, from 0.9 to 4.x, in a browser of today, on a page of another origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.static import File
+
+from tests.interop import socketio_conversations as conversations
+from tests.interop.clients import HERE, need_node_package, need_package, need_program, python, run_client
+from tests.interop.socketio_conversations import Client, Exchange, Visit
+from tests.support import serve
+
+WITH_JSONP = ("polling", "jsonp", "websocket", "upgrade")
+
+MSGPACK = "socket.io-msgpack-parser"
+
+CLIENTS = (
+    Client("sio0", ("polling", "jsonp", "websocket")),
+    Client("sio1", WITH_JSONP),
+    Client("sio2", WITH_JSONP),
+    Client("sio3", WITH_JSONP),
+    Client("sio4", ("polling", "websocket", "upgrade")),
+    Client("sio4", ("polling", "websocket", "upgrade"), MSGPACK),
+)
+
+
+async def run_all(case: TestCase, exchange: Exchange) -> list[Any]:
+    """Let all clients run in one browser."""
+    need_package("selenium")
+    programs = {name: need_program(name) for name in ("chromium", "chromedriver")}
+    folders = {client.package: Path(need_node_package(client.package), "dist") for client in CLIENTS}
+    root = Resource()
+    root.putChild(b"", File(str(HERE / "socketio_page.html")))
+    root.putChild(b"scenarios.js", File(str(HERE / "socketio_scenarios.js")))
+    for name, folder in folders.items():
+        root.putChild(name.encode(), File(str(folder)))
+    page = f"http://127.0.0.1:{(await serve(case, root)).port}"
+    await exchange.start(origins=[page])
+    plans = []
+    for number, client in enumerate(CLIENTS):
+        # Each has a host of its own, as browsers limit the requests to one.
+        plan = await exchange.plan(client, f"client{number}.localhost")
+        # The parser is in a bundle.
+        bundle = f"{client.package}/socket.io{'.msgpack.min' if plan.pop('parser') else ''}.js"
+        plans.append({**plan, "bundle": bundle})
+    report = await run_client(
+        case, python("socketio_browser.py"), {"page": f"{page}/", "plans": plans, **programs}
+    )
+    reports: list[Any] = report["reports"]
+    return reports
+
+
+class InChromium:
+    """What the clients have in common."""
+
+    visit = Visit(run_all, CLIENTS)
+    blob = True
+
+
+class Client0Tests(InChromium, conversations.SocketIOConversations):
+    """socket.io-client 0.9, of protocol 1."""
+
+    client = CLIENTS[0]
+
+
+class Client1Tests(InChromium, conversations.UpgradingConversations):
+    """socket.io-client 1.x, of Engine.IO 3 as it was first."""
+
+    client = CLIENTS[1]
+
+
+class Client2Tests(InChromium, conversations.UpgradingConversations):
+    """socket.io-client 2.x, of Engine.IO 3."""
+
+    client = CLIENTS[2]
+
+
+class Client3Tests(InChromium, conversations.UpgradingConversations):
+    """socket.io-client 3.x, of Engine.IO 4."""
+
+    client = CLIENTS[3]
+
+
+class Client4Tests(InChromium, conversations.UpgradingConversations):
+    """socket.io-client 4.x."""
+
+    client = CLIENTS[4]
+
+
+class Client4MsgpackTests(InChromium, conversations.UpgradingConversations):
+    """socket.io-client 4.x, with packets in msgpack."""
+
+    client = CLIENTS[5]
