@@ -13,6 +13,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from hunchensocket_tx import speedups
+from hunchensocket_tx.bounded_request import BoundedRequest
 from hunchensocket_tx.cascade import Dispatcher
 from hunchensocket_tx.client_address import set_client_address
 from hunchensocket_tx.head_reader import HeadReader
@@ -28,10 +29,10 @@ class GuardedSite(Site):
     """A site that is safe to have WebSockets on any of its paths.
 
     It drops clients who take longer than ``handshake_timeout`` over the head of a request, and closes connections
-    on which a WebSocket was asked for in vain.
+    on which a WebSocket was asked for in vain. Bodies of requests are bounded by ``max_body_size``.
 
     :param root: the root resource.
-    :param settings: gives that timeout.
+    :param settings: gives these.
     :param reactor: where timers run; the global reactor by default.
     :param log_path: file for the access log; Twisted's log by default.
     """
@@ -45,7 +46,8 @@ class GuardedSite(Site):
         reactor: IReactorTime | None = None,
         log_path: str | None = None,
     ) -> None:
-        super().__init__(root, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
+        make_request = partial(BoundedRequest, settings.max_body_size) if settings.max_body_size else None
+        super().__init__(root, make_request, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
         self._settings = settings
         self._timers: Any = Timers(self.reactor)
 

@@ -281,6 +281,11 @@ class LaneTransport(PlainSocket):
         """Close (IPushProducer)."""
         self.loseConnection()
 
+    @property
+    def disconnecting(self) -> bool:
+        """Whether it is going to be closed, as Twisted's line receivers ask."""
+        return self._leaving_altogether
+
     def _read_ended(self) -> None:
         """Tell the protocol that the peer will send nothing more; it may go on sending if it knows how."""
         self._watch(self._events & ~READABLE)

@@ -62,6 +62,10 @@ class Settings:
     max_frame_size: int = 16 * MEBIBYTE
     """Largest frame to accept, in bytes as announced, before inflating if compressed (RFC 6455 section 10.4)."""
 
+    max_body_size: int = MEBIBYTE
+    """Largest body of a request that asks for no WebSocket, in bytes, on a site that this package makes; 0 for any.
+    Others are refused with 413. On a site of your own, have a proxy in front see to it."""
+
     max_fragments: int = 131072
     """Most fragments of a message, empty ones included. Protects from messages without end."""
 
@@ -245,6 +249,7 @@ class Settings:
 _RANGES: tuple[tuple[tuple[str, ...], str, float, float], ...] = (
     (("max_message_size", "max_frame_size", "max_skip_size", "max_send_buffer"), "a number of bytes", 1, inf),
     (("max_fragments", "max_control_frames"), "a number", 1, inf),
+    (("max_body_size",), "a number of bytes", 0, inf),
     (("max_connections", "max_connections_per_address", "max_handshakes"), "a number", 0, inf),
     (("max_message_rate",), "a number of messages a second", 0, inf),
     (("connect_timeout", "handshake_timeout", "closing_timeout"), "a number of seconds", 0.001, inf),

@@ -43,6 +43,7 @@ __all__ = [
     "answer_and_close",
     "finish",
     "half_close",
+    "has_line_for_itself",
     "has_sent_all",
     "limit_head_time",
     "redirect",
@@ -198,6 +199,17 @@ def serve_no_more(request: Request) -> None:
     """Have the connection closed after the answer, and what is behind the request dropped."""
     if isinstance(request.channel, HTTPChannel):
         request.channel.persistent = 0
+
+
+def has_line_for_itself(request: Request) -> bool:
+    """Tell whether a request came over HTTP/1.1, others may follow on its connection, and none has come yet.
+
+    Not so if its answer is encoded (such as by gzip), as twisted.web has to end that.
+    """
+    channel: Any = request.channel
+    if not isinstance(channel, HTTPChannel) or not channel.persistent or request._encoder is not None:
+        return False
+    return not any(channel._dataBuffer) and not channel._buffer
 
 
 def render_other(request: Request, resource: IResource) -> None:

@@ -20,6 +20,10 @@ from benchmarks.load import Result, measure
 from benchmarks.peers import PEERS, SERVERS, Entry, serving
 from benchmarks.report import Results, details, summary
 from benchmarks.scenarios import Scenario
+from benchmarks.socketio.__main__ import SERVERS as SOCKETIO_SERVERS
+from benchmarks.socketio.__main__ import main as compare_socketio
+from benchmarks.socketio.load import body_of, dialect_of, kind_of_client
+from benchmarks.socketio.scenarios import Scenario as SocketIOScenario
 from benchmarks.ten_million import Exchange
 from tests.processes import CHECKOUT
 
@@ -146,6 +150,69 @@ class ClientsTest(SynchronousTestCase):
     def test_unknown_names_are_refused(self) -> None:
         with self.assertRaises(SystemExit):
             self.compare("--clients", "curl")
+
+
+class SocketIOTest(SynchronousTestCase):
+    """The Socket.IO server, its load generator, and the command that compares."""
+
+    def test_everything_comes_back(self) -> None:
+        self.patch(load, "SETTLING", 0.05)
+        scenarios = (
+            ("small", "echo", 4, 125, 3),
+            ("medium", "echo", 2, 4096, 1),
+            ("all", "broadcast", 5, 125, 1),
+            ("nothing", "idle", 20, 125, 1),
+        )
+        for transport in ("websocket", "polling"):
+            for values in scenarios:
+                scenario = SocketIOScenario(*values, transport=transport)
+                # Each has a server of its own, as broadcasts reach whoever is not gone yet.
+                with serving(SOCKETIO_SERVERS["ours"], "", PEERS) as server, self.subTest(scenario=scenario):
+                    result = measure(
+                        scenario,
+                        dialect_of(scenario),
+                        server.port,
+                        server.pid,
+                        SECONDS,
+                        warm_up=0,
+                        make=kind_of_client(scenario),
+                    )
+                    self.assertGreater(result.count, 0)
+
+    def test_bodies_are_taken_whole(self) -> None:
+        fixed = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+        for answer in (fixed, chunked):
+            self.assertEqual(body_of(answer), b"hello")
+            for size in range(len(answer)):
+                self.assertIsNone(body_of(answer[:size]))
+        for wrong in (fixed.replace(b"200", b"400"), b"HTTP/1.1 200 OK\r\n\r\nhello"):
+            with self.assertRaises(Failed):
+                body_of(wrong)
+
+    def compare(self, *options: str) -> tuple[int, str]:
+        """Run the command for a moment; return the exit status and what it printed."""
+        printed = StringIO()
+        with redirect_stdout(printed), redirect_stderr(StringIO()):
+            status = compare_socketio(["--rounds", "1", "--seconds", "0.2", *options])
+        return status, printed.getvalue()
+
+    def test_it_prints_a_table(self) -> None:
+        status, printed = self.compare(
+            "--servers", "ours", "--reference", "ours", "--scenarios", "echo,polling-echo"
+        )  # fmt: skip
+        self.assertEqual(status, 0, printed)
+        self.assertRegex(printed, r"(?m)^ours +1\.00 +1\.00$")
+
+    def test_it_says_what_failed(self) -> None:
+        status, printed = self.compare("--servers", "uvicorn", "--scenarios", "echo", "--peers", "/nowhere")
+        self.assertEqual(status, 1)
+        self.assertIn("failed 1 times: uvicorn, echo: it does not start", printed)
+
+    def test_unknown_names_are_refused(self) -> None:
+        for options in (["--servers", "apache"], ["--scenarios", "dance"]):
+            with self.assertRaises(SystemExit):
+                self.compare(*options)
 
 
 class TenMillionTest(SynchronousTestCase):

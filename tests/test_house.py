@@ -25,6 +25,7 @@ LAYERS = [
     {"settings"},
     {"wire"},
     {
+        "bounded_request",
         "client_address",
         "cookies",
         "proxies",
@@ -69,10 +70,15 @@ SOCKETIO_LAYERS = [
     {"session"},
     {"answers", "cors", "permission"},
     {"engine", "first"},
-    {"acks", "adapter", "calling", "event_queue", "listeners", "remote_socket", "recovery"},
-    {"memory_adapter", "operators"},
+    {"adapter", "calling"},
+    {"acks", "event_queue", "listeners", "operators", "recovery"},
+    {"broadcasting", "memory_adapter", "remote_socket"},
+    {"member"},
+    {"socket_operator"},
     {"socket"},
-    {"connection", "namespace"},
+    {"namespace"},
+    {"parent_namespace"},
+    {"connection"},
     {"server"},
     {"resource"},
     {"__init__"},
@@ -99,10 +105,13 @@ tests/test_packaging.py checks."""
 TESTED_TOGETHER = {"group", "listening", "making", "options", "serving"}
 """Parts of ``service``, which only together are something: tests/test_service*.py."""
 
-INTERFACES = {"adapter", "errors", "packets", "parts", "session"}
+INTERFACES = {"adapter", "errors", "exchange", "packets", "session"}
 """Of ``socketio``: values, and what is asked of others, who are tested."""
 
 PRIVATE = re.compile(r"_(?!_)\w")
+
+PUBLIC_ALL_THE_SAME = {"_replace"}
+"""Underscored names that are for all to use: of named tuples, whose fields have the others."""
 
 
 def room(path: Path, house: Path = PACKAGE) -> str:
@@ -172,7 +181,7 @@ def is_own(node: ast.expr) -> bool:
 def private_accesses(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
     """Yield the underscored attributes used, with the line, and whether of ``self`` or of another object."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and PRIVATE.match(node.attr):
+        if isinstance(node, ast.Attribute) and PRIVATE.match(node.attr) and node.attr not in PUBLIC_ALL_THE_SAME:
             yield node.attr, node.lineno, is_own(node.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("attr"):
             for argument in node.args[1:2]:
@@ -183,10 +192,12 @@ def private_accesses(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
 def public_definitions(
     parent: ast.Module | ast.ClassDef, prefix: str
 ) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]]:
-    """Yield the public functions, classes and methods, with their dotted names."""
+    """Yield the public functions, classes and methods, with their dotted names; overloads and setters are none."""
     for node in parent.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith(
-            "_"
+        if (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and not node.name.startswith("_")
+            and not any(ast.unparse(mark).endswith(("overload", ".setter")) for mark in node.decorator_list)
         ):
             yield f"{prefix}.{node.name}", node
             if isinstance(node, ast.ClassDef):

@@ -91,7 +91,7 @@ class TwistdSocketIOTests(TwistdCase):
         """Return status and body of an answer."""
         agent: Any = Agent(reactor)
         answer = await agent.request(b"GET", f"http://127.0.0.1:{address.port}{path}".encode())
-        return answer.code, await readBody(answer)  # type: ignore[no-untyped-call]
+        return answer.code, await readBody(answer)
 
     def application(self, settings: str = "") -> None:
         """Write an application into the folder."""

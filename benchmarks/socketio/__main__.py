@@ -6,10 +6,10 @@
     python -m benchmarks.socketio
     python -m benchmarks.socketio --servers ours,aiohttp --scenarios polling-echo --rounds 9
 
-Each server runs alone in a process of its own, on one core; the clients are in another process on another core. The
-figure is per CPU second of the server: acknowledged events, or broadcasts delivered; ``benchmarks.compare`` tells
-why. Over polling, a message of ``polling-echo`` is two requests, a POST and a GET that waits for the answer. The
-rounds are interleaved, and medians shown. Only ratios within one run mean anything.
+Each server runs alone in a process of its own, on one core; the clients are in another process on another core.
+The figure is per CPU second of the server: acknowledged events, or broadcasts delivered; ``benchmarks.compare``
+tells why. Over polling, a message of ``polling-echo`` is two requests, a POST and a GET that waits for the answer.
+The rounds are interleaved, and medians shown. Only ratios within one run mean anything.
 
 python-socketio takes at most 16 packets in a POST, and closes the session of a client that sends more. That is why
 ``pipelined`` has no more under way.

@@ -2,8 +2,8 @@
 
 Usage: ``python -m benchmarks.socketio.load SCENARIO --port PORT --pid PID``; it prints one line of JSON.
 
-As with ``benchmarks.load``, which it is made from, all that is sent and expected is known beforehand, and each byte
-of each packet compared. Heartbeats are not: a run is over before the first one.
+As with ``benchmarks.load``, which it is made from, all that is sent and expected is known beforehand, and each
+byte of each packet compared. Heartbeats are not expected: a run is over before the first one.
 
 Over polling a client has two connections, as a browser has: one on which a GET is always under way, and one for
 POSTs, each of which carries all that has come together while the one before was under way.

@@ -21,6 +21,11 @@ def room_of(name: str) -> str:
     return f"room {name}"
 
 
+def conversation_in(room: str) -> str:
+    """Return the name of the conversation that is in a room."""
+    return room.removeprefix("room ")
+
+
 def is_name(value: object) -> bool:
     """Tell whether something that a client sent may be the name of a person or a conversation."""
     return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST
@@ -39,12 +44,14 @@ def has_a_name(socket: Socket) -> None:
 def connection(socket: Socket) -> None:
     """Let a client take part."""
     name = socket.data["name"]
+    for room in socket.rooms - {socket.id}:  # it was cut off, and is here again
+        socket.to(room).emit("entered", conversation_in(room), name)
 
     @socket.on("enter")
-    async def enter(conversation: str) -> list[str] | None:
+    async def enter(conversation: str) -> list[str]:
         """Answer with who is there."""
         if not is_name(conversation):
-            return None
+            return []
         room = room_of(conversation)
         if room not in socket.rooms:
             socket.join(room)
@@ -68,4 +75,4 @@ def connection(socket: Socket) -> None:
     @socket.on("disconnecting")
     def disconnecting(reason: str) -> None:
         for room in socket.rooms - {socket.id}:
-            socket.to(room).emit("left", room.removeprefix("room "), name)
+            socket.to(room).emit("left", conversation_in(room), name)

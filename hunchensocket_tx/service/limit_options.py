@@ -33,6 +33,12 @@ class LimitOptions(OptionGroup):
             "Most messages a second of one client; who sends more is closed with 1008 [default: any number]",
         ],
         [
+            "max-body-size",
+            None,
+            None,
+            "Largest body of a request that is for no WebSocket, in bytes; others get 413 [default: 1048576]",
+        ],
+        [
             "max-send-buffer",
             None,
             None,
@@ -53,6 +59,7 @@ class LimitOptions(OptionGroup):
             **super().setting_changes(),
             **{name.replace("-", "_"): self.number(name, int, "a number, 0 for no limit") for name in counts},
             "max_message_rate": self.number("max-message-rate", float, "a number of messages a second"),
+            "max_body_size": self.number("max-body-size", int, "a number of bytes, 0 for no limit"),
             "max_send_buffer": self.number("max-send-buffer", int, "a number of bytes"),
             "slow_peers": self["slow-peers"],
         }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.python import usage
-from twisted.web.resource import IResource, Resource
-from twisted.web.server import Request
+from twisted.web.resource import Resource
 
 from hunchensocket_tx.demo import add_demo
 from hunchensocket_tx.resource import WebSocketResource
@@ -54,9 +55,9 @@ class SocketIOOptions(WorkerOptions, ServeOptions):
         """Return the root resource, and the resources in it that have WebSockets."""
         if self.socketio is None:
             return super().make_site()  # perhaps with the built-in chat
-        if self.dispatcher is None:
-            top, resources = static(self["root"]), []
-        else:
+        resources: list[WebSocketResource] = []
+        top = static(self["root"])
+        if self.dispatcher is not None:
             handler, resources = super().make_site()
             top = _Above(handler)
         resource = SocketIOResource(self.socketio, client=self["socketio-client"], settings=self.settings)
@@ -72,11 +73,11 @@ class SocketIOOptions(WorkerOptions, ServeOptions):
 class _Above(Resource):
     """A root that another resource stands in for, but for what is hung on this one."""
 
-    def __init__(self, other: IResource) -> None:
+    def __init__(self, other: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._other = other
 
-    def getChild(self, path: bytes, request: Request) -> IResource:
+    def getChild(self, path: bytes, request: Any) -> Any:
         """Let the other resource have the request, as if this were not there (IResource)."""
         if self._other.isLeaf:
             request.prepath.pop()

@@ -1,20 +1,21 @@
 """A server for the clients of socket.io, from 0.7 to 4.x::
 
-    from hunchensocket_tx.socketio import SocketIO, SocketIOResource
+from hunchensocket_tx.socketio import SocketIO, SocketIOResource
 
-    io = SocketIO()
+io = SocketIO()
 
-    @io.on("connection")
-    def connection(socket):
-        @socket.on("say")
-        def say(room, text):
-            io.to(room).emit("said", text)
-        socket.join("lobby")
+@io.on("connection")
+def connection(socket):
+    @socket.on("say")
+    def say(room, text):
+        io.to(room).emit("said", text)
+    socket.join("lobby")
 
-    root.putChild(b"socket.io", SocketIOResource(io))
+root.putChild(b"socket.io", SocketIOResource(io))
 """
 
 from hunchensocket_tx.socketio.adapter import Adapter, Audience, Flags
+from hunchensocket_tx.socketio.calling import NO_ANSWER
 from hunchensocket_tx.socketio.errors import (
     AckTimeout,
     ConnectRefused,
@@ -36,6 +37,7 @@ from hunchensocket_tx.socketio.socket import Socket
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
 
 __all__ = [
+    "NO_ANSWER",
     "AckTimeout",
     "Adapter",
     "Audience",

@@ -14,8 +14,8 @@ from hunchensocket_tx.timers import Timer, Timers
 
 __all__ = ["Acks", "Taker"]
 
-Taker = Callable[[list[Any] | None], object]
-"""Takes the values of an answer, or None as there will be none: the socket disconnected."""
+Taker = Callable[[list[Any] | Exception], object]
+"""Takes the values of an answer, or why there will be none: SocketDisconnected, or AckTimeout."""
 
 
 class Acks:
@@ -38,15 +38,16 @@ class Acks:
         return self._last
 
     def take(self, ack_id: int, taker: Taker) -> None:
-        """Have a function called with an answer's values, or with None if the socket disconnects before."""
+        """Have a function called with an answer's values, or with the reason why there are none."""
         self._takers[ack_id] = taker
 
     def call(self, ack_id: int, handler: Handler, timeout: float | None) -> None:
-        """Have a handler called with an answer's values as arguments; if none comes, it is not called.
+        """Have a handler called with an answer's values as arguments.
 
-        :param timeout: seconds after which the answer is not taken any more; None for never.
+        :param timeout: seconds after which the answer is not taken any more. With a limit, the handler's first
+            argument is None, or what went wrong; without one (None), it is not called if no answer comes.
         """
-        self._takers[ack_id] = partial(_call, handler)
+        self._takers[ack_id] = partial(_call if timeout is None else _call_in_any_case, handler)
         self._limit(ack_id, timeout)
 
     def wait(self, ack_id: int, timeout: float | None) -> Deferred[Any]:
@@ -82,24 +83,30 @@ class Acks:
         """Tell all who wait that the socket disconnected."""
         while self._takers:
             taker = self.forget(next(iter(self._takers)))
-            if isinstance(taker, Deferred):
-                taker.errback(SocketDisconnected("the socket disconnected before it answered"))
-            elif taker is not None:
-                taker(None)
+            _fail(taker, SocketDisconnected("the socket disconnected before it answered"))
 
     def _limit(self, ack_id: int, timeout: float | None) -> None:
         if timeout is not None:
             self._timers[ack_id] = self._clock.callLater(timeout, partial(self._expired, ack_id))
 
     def _expired(self, ack_id: int) -> None:
-        taker = self.forget(ack_id)
-        if isinstance(taker, Deferred):
-            taker.errback(AckTimeout("the client has not answered in time"))
+        _fail(self.forget(ack_id), AckTimeout("the client has not answered in time"))
 
     def _cancelled(self, ack_id: int, _: object) -> None:
         self.forget(ack_id)
 
 
-def _call(handler: Handler, values: list[Any] | None) -> None:
-    if values is not None:
-        call_all((handler,), (None, *values))
+def _fail(taker: Taker | Deferred[Any] | None, error: Exception) -> None:
+    if isinstance(taker, Deferred):
+        taker.errback(error)
+    elif taker is not None:
+        taker(error)
+
+
+def _call(handler: Handler, answer: list[Any] | Exception) -> None:
+    if isinstance(answer, list):
+        call_all((handler,), ("", *answer))
+
+
+def _call_in_any_case(handler: Handler, answer: list[Any] | Exception) -> None:
+    call_all((handler,), ("", None, *answer) if isinstance(answer, list) else ("", answer))

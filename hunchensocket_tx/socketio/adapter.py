@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
+from hunchensocket_tx.socketio.handshake import Handshake
 from hunchensocket_tx.socketio.session import Outgoing
+from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.socketio.wire.packets import Packet, Parser
+from hunchensocket_tx.timers import Timers
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.namespace import Namespace
-
-__all__ = ["EVERYBODY", "USUAL", "Adapter", "Audience", "Flags", "KeptSession", "Missed", "RestoredSession"]
+__all__ = [
+    "EVERYBODY",
+    "USUAL",
+    "Adapter",
+    "Audience",
+    "Flags",
+    "KeptSession",
+    "Local",
+    "Missed",
+    "RestoredSession",
+    "Server",
+    "Space",
+]
 
 
 class Audience(NamedTuple):
@@ -75,6 +87,80 @@ class RestoredSession(NamedTuple):
     missed: list[Missed]
 
 
+class Server(Protocol):
+    """A SocketIO, as far as all below it need one."""
+
+    @property
+    def settings(self) -> SocketIOSettings:
+        """Limits, timers, generations."""
+
+    @property
+    def clock(self) -> Timers:
+        """Where timers run."""
+
+
+class Local(Protocol):
+    """A socket of this process, as adapters see it."""
+
+    @property
+    def id(self) -> str:
+        """Its name, which is that of a room, too."""
+
+    @property
+    def handshake(self) -> Handshake:
+        """How its client introduced itself."""
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """Those that it is in."""
+
+    @property
+    def data(self) -> Any:
+        """The application's."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether events may be sent."""
+
+    def deliver(self, packet: Packet, encodings: dict[Any, Outgoing], flags: Flags) -> None:
+        """Send a packet that others get, too (see :class:`Member`)."""
+
+    def ask(
+        self,
+        data: list[Any],
+        encodings: dict[Any, Outgoing],
+        flags: Flags,
+        taker: Callable[[list[Any] | Exception], object],
+    ) -> int:
+        """Send an event that others get, too, and ask for an answer (see :class:`Member`)."""
+
+    def forget_ack(self, ack_id: int) -> None:
+        """Do not wait for an answer any more."""
+
+    def disconnect(self, close: bool = False) -> None:
+        """Disconnect it (see :class:`Socket`)."""
+
+
+class Space(Protocol):
+    """A namespace, as adapters and operators see it."""
+
+    @property
+    def name(self) -> str:
+        """Its name, with a slash in front."""
+
+    @property
+    def io(self) -> Server:
+        """The server that it is of."""
+
+    @property
+    def adapter(self) -> Adapter:
+        """What knows who is in which room."""
+
+    @property
+    def sockets(self) -> Mapping[str, Local]:
+        """Those that are connected in this process, by their ids."""
+
+
 class Adapter(ABC):
     """The rooms of one namespace.
 
@@ -84,7 +170,7 @@ class Adapter(ABC):
     :param namespace: that one; its ``sockets`` are those that are connected in this process.
     """
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Space) -> None:
         self.namespace = namespace
 
     # What one process knows
@@ -154,11 +240,14 @@ class Adapter(ABC):
 
     @abstractmethod
     def server_side_emit(self, arguments: list[Any]) -> None:
-        """Send an event to the other servers of this namespace."""
+        """Send an event to the other servers, whose ``namespace.server_event_received`` takes it.
+
+        :param arguments: its name, and its arguments.
+        """
 
     @abstractmethod
     def server_side_emit_with_ack(self, arguments: list[Any], timeout: float | None) -> Deferred[list[Any]]:
-        """Send an event to the other servers of this namespace.
+        """Send an event to the other servers, and collect what ``namespace.server_event_received`` returns there.
 
         :param timeout: seconds to wait for their answers, or None for as long as the adapter finds right.
         :returns: one value of each.

@@ -16,6 +16,8 @@ __all__ = [
     "BUSY",
     "FORBIDDEN",
     "INTERNAL_ERROR",
+    "JSON",
+    "TEXT",
     "TOO_LARGE",
     "UNKNOWN_SESSION",
     "UNKNOWN_TRANSPORT",
@@ -24,6 +26,7 @@ __all__ = [
     "answer",
     "answer_error",
     "is_gone",
+    "prepare_answer",
     "read_body",
     "reject",
 ]
@@ -81,13 +84,18 @@ def answer(request: Request, body: bytes, content_type: bytes = TEXT, status: in
         return
     if status != 200:
         request.setResponseCode(status, _REASONS.get(status))
+    prepare_answer(request, body, content_type)
+    request.write(body)
+    request.finish()
+
+
+def prepare_answer(request: Request, body: bytes, content_type: bytes) -> None:
+    """Set the fields of an answer."""
     fields: Headers = request.responseHeaders
     fields.setRawHeaders(b"content-type", [content_type])
     fields.setRawHeaders(b"content-length", [b"%d" % len(body)])
     fields.setRawHeaders(b"cache-control", [b"no-store"])
     fields.setRawHeaders(b"x-content-type-options", [b"nosniff"])
-    request.write(body)
-    request.finish()
 
 
 def answer_error(request: Request, error: RequestError) -> None:

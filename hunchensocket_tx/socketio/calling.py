@@ -16,7 +16,7 @@ Handler = Callable[..., Any]
 """Takes an event's arguments; returns a value, or a Deferred or coroutine of one."""
 
 NO_ANSWER: Final = object()
-"""Instead of a value, when there is none as a handler failed."""
+"""What a handler returns that does not answer; also instead of the value of one that failed."""
 
 _log = Logger()
 
@@ -48,8 +48,8 @@ def call_all(handlers: Sequence[Handler], arguments: Sequence[Any], catch_all: S
 
     :param arguments: the event's name, and its arguments.
     :param catch_all: handlers that are called before, and get the name, too.
-    :returns: the first value that is not None; if there is none, NO_ANSWER if a handler failed, or else None;
-        a Deferred of that, which does not fail, if a handler takes its time.
+    :returns: the first value that is not None; if there is none, NO_ANSWER if a handler failed or returned that,
+        else None; a Deferred of it, which does not fail, if a handler takes its time.
     """
     if len(handlers) == 1 and not catch_all:
         return _call(handlers[0], arguments[1:])
@@ -81,10 +81,10 @@ async def _first_of_all(results: list[Any]) -> Any:
 
 
 def _first(results: list[Any]) -> Any:
-    failed = False
+    last = None
     for result in results:
         if result is NO_ANSWER:
-            failed = True
+            last = NO_ANSWER
         elif result is not None:
             return result
-    return NO_ANSWER if failed else None
+    return last

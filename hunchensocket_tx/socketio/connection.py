@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 
 from hunchensocket_tx.socketio.adapter import RestoredSession
 from hunchensocket_tx.socketio.errors import ConnectRefused, PacketError, UnserializableData
-from hunchensocket_tx.socketio.member import BY_CLIENT, BY_SERVER
-from hunchensocket_tx.socketio.namespace import Namespace
+from hunchensocket_tx.socketio.member import BY_CLIENT, BY_SERVER, NEWEST
+from hunchensocket_tx.socketio.namespace import Namespace, Owner
 from hunchensocket_tx.socketio.recovery import new_private_id
 from hunchensocket_tx.socketio.session import Outgoing, Session
 from hunchensocket_tx.socketio.socket import Socket
@@ -20,16 +20,21 @@ from hunchensocket_tx.socketio.wire.packets import Decoder, Packet, PacketType, 
 from hunchensocket_tx.timers import Timer
 from hunchensocket_tx.wire.events import Message
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.server import SocketIO
-
-__all__ = ["Connection"]
+__all__ = ["Connection", "Host"]
 
 _CONNECT, _DISCONNECT, _EVENT, _ACK, _ = PacketType
 REFUSED = "refused"
 """Why a socket ends that has not begun."""
 
-_NEW = 4  # the Engine.IO protocol whose clients ask for every namespace
+
+class Host(Owner, Protocol):
+    """A SocketIO, as its connections see it."""
+
+    def parser_for(self, protocol: int, message: Message) -> Parser:
+        """Return what reads the packets of a client whose first message this is."""
+
+    async def find_namespace(self, name: str, auth: dict[str, Any]) -> Namespace | None:
+        """Make a namespace that a client asks for, if there may be one of that name."""
 
 
 class Connection:
@@ -58,7 +63,7 @@ class Connection:
 
     _log = Logger()
 
-    def __init__(self, io: SocketIO, session: Session, parser: Parser) -> None:
+    def __init__(self, io: Host, session: Session, parser: Parser) -> None:
         self.io = io
         self.session = session
         self.parser = parser
@@ -73,7 +78,7 @@ class Connection:
 
     def open(self) -> None:
         """Begin: clients before 3.x are connected to ``/`` unasked (Socket.IO protocols 4 and older)."""
-        if self.session.protocol == _NEW:
+        if self.session.protocol == NEWEST:
             self._timer = self.io.clock.callLater(self.io.settings.connect_timeout, self._not_connected)
         else:
             self._connect("/", {})
@@ -127,7 +132,7 @@ class Connection:
                 socket.ack_received(packet.id, packet.data)
         elif kind is _DISCONNECT:
             socket.end(BY_CLIENT)
-        elif self.session.protocol == _NEW:
+        elif self.session.protocol == NEWEST:
             self._bad("a client has nothing to say in a packet of this type, or not twice")
 
     def _connect_asked(self, packet: Packet) -> None:
@@ -135,10 +140,13 @@ class Connection:
         if self._closed:
             return
         if self._searches is None or name not in self._searches:
+            if len(self.sockets) + len(self._searches or ()) >= self.io.settings.max_namespaces:
+                self._refuse(name, ConnectRefused("Too many namespaces"))
+                return
             if self._left is not None:
                 self._left.discard(name)
             self._connect(name, packet.data or {})
-        elif self.session.protocol == _NEW:
+        elif self.session.protocol == NEWEST:
             self._bad("the client asks twice for a namespace")
 
     def _stray(self, packet: Packet) -> None:
@@ -147,7 +155,7 @@ class Connection:
         if self._searches is not None and name in self._searches:
             if packet.type is _DISCONNECT:
                 del self._searches[name]
-        elif self.session.protocol == _NEW and (self._left is None or name not in self._left):
+        elif self.session.protocol == NEWEST and (self._left is None or name not in self._left):
             self._bad("a packet for a namespace that the client is not in")
 
     # Namespaces
@@ -183,7 +191,7 @@ class Connection:
 
     async def _enter(self, namespace: Namespace, auth: dict[str, Any], mark: object) -> None:
         restored = None
-        if self.io.settings.recovery_window and self.session.protocol == _NEW:
+        if self.io.settings.recovery_window and self.session.protocol == NEWEST:
             auth = dict(auth)
             restored = await self._restored(namespace, auth.pop("pid", None), auth.pop("offset", None))
         if not self._found(namespace.name, mark):
@@ -224,7 +232,7 @@ class Connection:
 
     def _new_socket(self, namespace: Namespace, auth: dict[str, Any], restored: RestoredSession | None) -> Socket:
         session = self.session
-        is_new = session.protocol == _NEW
+        is_new = session.protocol == NEWEST
         handshake = session.handshake.for_namespace(auth, in_query=not is_new) if auth else session.handshake
         if not is_new:
             sid = session.sid if namespace.name == "/" else f"{namespace.name}#{session.sid}"
@@ -258,7 +266,7 @@ class Connection:
     def left(self, name: str, reason: str) -> None:
         """Forget a socket; it has disconnected."""
         self.sockets.pop(name, None)
-        if reason == BY_SERVER and self.session.protocol == _NEW and not self._closed:
+        if reason == BY_SERVER and self.session.protocol == NEWEST and not self._closed:
             if self._left is None:
                 self._left = set()
             self._left.add(name)

@@ -2,32 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from hunchensocket_tx.socketio.acks import Acks
-from hunchensocket_tx.socketio.adapter import USUAL, Flags, KeptSession, Missed
-from hunchensocket_tx.socketio.calling import NO_ANSWER, call_all, settled
-from hunchensocket_tx.socketio.errors import UnserializableData
+from hunchensocket_tx.socketio.acks import Acks, Taker
+from hunchensocket_tx.socketio.adapter import USUAL, Adapter, Audience, Flags, KeptSession, Local, Missed, Server
+from hunchensocket_tx.socketio.broadcasting import Broadcasting
+from hunchensocket_tx.socketio.calling import NO_ANSWER, Handler, call_all, settled
+from hunchensocket_tx.socketio.errors import SocketDisconnected, UnserializableData
 from hunchensocket_tx.socketio.event_queue import EventQueue
 from hunchensocket_tx.socketio.handshake import Handshake
 from hunchensocket_tx.socketio.listeners import CatchAll
+from hunchensocket_tx.socketio.operators import BroadcastOperator
 from hunchensocket_tx.socketio.recovery import RECOVERABLE_REASONS
-from hunchensocket_tx.socketio.session import Outgoing
-from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
+from hunchensocket_tx.socketio.session import Outgoing, Session
+from hunchensocket_tx.socketio.wire.packets import Packet, PacketType, Parser
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.connection import Connection
-    from hunchensocket_tx.socketio.namespace import Namespace
+__all__ = ["BY_CLIENT", "BY_SERVER", "NEWEST", "Home", "Line", "Member"]
 
-__all__ = ["BY_CLIENT", "BY_SERVER", "Member"]
+NEWEST = 4
+"""The generation of 3.x and 4.x, by its Engine.IO protocol."""
+
+APART = 0.001
+"""Seconds in which a client reads what went before by itself. Who awaits one message after the other may lose the
+second of two that are read at once."""
 
 BY_CLIENT = "client namespace disconnect"
 BY_SERVER = "server namespace disconnect"
+
+
+class Line(Protocol):
+    """A connection, as its members see it."""
+
+    @property
+    def session(self) -> Session:
+        """The client."""
+
+    @property
+    def parser(self) -> Parser:
+        """Writes and reads its packets."""
+
+    def left(self, name: str, reason: str) -> None:
+        """Forget a member, by the name of its namespace: it has disconnected."""
+
+    def waited(self, size: int) -> None:
+        """Count the bytes of events that wait: so many more, or less."""
+
+    def disconnect(self) -> None:
+        """Disconnect the client from all its namespaces, and end its session."""
+
+    def close(self, reason: str) -> None:
+        """End the session, and everything with it."""
+
+
+class Home(Broadcasting, ABC):
+    """A namespace, as its members see it.
+
+    :ivar name: with a slash in front.
+    :ivar io: the server that it is of.
+    :ivar adapter: knows who is in which room.
+    :ivar sockets: those that are connected in this process, by their ids.
+    """
+
+    name: str
+    io: Server
+    adapter: Adapter
+    sockets: Mapping[str, Local]
+
+    def everybody(self) -> BroadcastOperator:
+        """Return an operator that means all sockets of the namespace."""
+        return BroadcastOperator(self)
+
+    @abstractmethod
+    def greet(self, member: Member) -> Deferred[Any] | None:
+        """Call the handlers of ``connection``; a Deferred tells when they have done, if they take their time."""
+
+    @abstractmethod
+    def remove(self, member: Member) -> None:
+        """Take a member out: it has disconnected, or may not connect at all."""
 
 
 class Member(CatchAll):
@@ -49,7 +106,7 @@ class Member(CatchAll):
 
     _log = Logger()
 
-    def __init__(self, connection: Connection, namespace: Namespace, sid: str, handshake: Handshake) -> None:
+    def __init__(self, connection: Line, namespace: Home, sid: str, handshake: Handshake) -> None:
         super().__init__()
         self.id = sid
         self.namespace = namespace
@@ -90,6 +147,16 @@ class Member(CatchAll):
         self._send(Packet(PacketType.CONNECT, self.namespace.name, facts), USUAL)
         for outgoing in early or ():
             self._connection.session.send(outgoing)
+        session = self._connection.session
+        if session.protocol == NEWEST and session.transport_name == "websocket":
+            self.namespace.io.clock.callLater(APART, self._greet)
+        else:
+            self._greet()
+
+    def _greet(self) -> None:
+        """Have the application told, and then get what events have come."""
+        if not self.connected:
+            return
         pending = self.namespace.greet(self)
         queue = self._queue
         if queue is not None:
@@ -202,7 +269,7 @@ class Member(CatchAll):
         """Answer an event with what its handlers returned; a catch-all handler may, but need not."""
         if answer is NO_ANSWER or (answer is None and not is_handled):
             return
-        values = list(answer) if type(answer) is tuple else [] if answer is None else [answer]
+        values = list(answer) if type(answer) is tuple else [answer]
         try:
             self._send(Packet(PacketType.ACK, self.namespace.name, values, ack_id), USUAL)
         except UnserializableData:
@@ -254,3 +321,62 @@ class Member(CatchAll):
             return False
         self._transmit(packet, outgoing)
         return True
+
+    # For operators and adapters
+
+    def send_event(self, data: list[Any], flags: Flags, ack: Handler | None = None) -> None:
+        """Send an event: its name and arguments; as :meth:`emit`."""
+        if ack is None:
+            packet = Packet(PacketType.EVENT, self.namespace.name, data)
+            if self.pid is None or flags.volatile or not self.connected:
+                self._send(packet, flags)
+            else:  # the adapter keeps it, for the case that the client misses it and comes back
+                self.namespace.adapter.broadcast(packet, Audience(frozenset((self.id,))), flags)
+            return
+        acks = self._asking()
+        ack_id = acks.new_id()
+        if self._send(Packet(PacketType.EVENT, self.namespace.name, data, ack_id), flags):
+            acks.call(ack_id, ack, flags.timeout)
+        elif flags.timeout is not None:
+            call_all((ack,), (data[0], _not_sent()))
+
+    def ask_event(self, data: list[Any], flags: Flags) -> Deferred[Any]:
+        """Send an event: its name and arguments; and ask for an answer; as :meth:`emit_with_ack`."""
+        acks = self._asking()
+        ack_id = acks.new_id()
+        if self._send(Packet(PacketType.EVENT, self.namespace.name, data, ack_id), flags):
+            return acks.wait(ack_id, flags.timeout)
+        return fail(_not_sent())
+
+    def ask(self, data: list[Any], encodings: dict[Any, Outgoing], flags: Flags, taker: Taker) -> int:
+        """Send an event that others get, too, and ask for an answer.
+
+        :param data: its name and arguments.
+        :param encodings: what parsers have made of it, by parser and id; this client's adds its own.
+        :param taker: called with the values of the answer, or with the reason why there will be none.
+        :returns: the id, for :meth:`forget_ack`.
+        :raises UnserializableData: if it cannot be written.
+        """
+        acks = self._asking()
+        ack_id = acks.new_id()
+        packet = Packet(PacketType.EVENT, self.namespace.name, data, ack_id)
+        key = self._connection.parser, ack_id
+        if self.connected and self._transmit_shared(packet, key, encodings, flags):
+            acks.take(ack_id, taker)
+        else:
+            taker(_not_sent())
+        return ack_id
+
+    def forget_ack(self, ack_id: int) -> None:
+        """Do not wait for an answer any more."""
+        if self._acks is not None:
+            self._acks.forget(ack_id)
+
+    def _asking(self) -> Acks:
+        if self._acks is None:
+            self._acks = Acks(self.namespace.io.clock)
+        return self._acks
+
+
+def _not_sent() -> SocketDisconnected:
+    return SocketDisconnected("the event could not be sent, so there will be no answer")

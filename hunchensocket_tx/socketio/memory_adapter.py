@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from hunchensocket_tx.socketio.adapter import Adapter, Audience, Flags, KeptSession, RestoredSession
+from hunchensocket_tx.socketio.adapter import (
+    Adapter,
+    Audience,
+    Flags,
+    KeptSession,
+    Local,
+    RestoredSession,
+    Space,
+)
 from hunchensocket_tx.socketio.errors import UnserializableData
 from hunchensocket_tx.socketio.recovery import Recovery
 from hunchensocket_tx.socketio.session import Outgoing
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType, Parser
-
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.namespace import Namespace
-    from hunchensocket_tx.socketio.socket import Socket
 
 __all__ = ["MemoryAdapter"]
 
@@ -26,7 +30,7 @@ class MemoryAdapter(Adapter):
     Adapters between processes build on it: with ``flags.local`` it does what a message of another asks for.
     """
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Space) -> None:
         super().__init__(namespace)
         # Dicts without values are sets that keep their order: who came first gets everything first, and memory is
         # gone through as it was laid out. That a socket is in its own room is known without two of them for each.
@@ -104,7 +108,7 @@ class MemoryAdapter(Adapter):
                 found.update(members)
         return found
 
-    def _local_sockets(self, audience: Audience) -> Iterable[Socket]:
+    def _local_sockets(self, audience: Audience) -> Iterable[Local]:
         """Return the sockets that are meant; those that are not connected yet, or no longer, are none."""
         if not audience.rooms and not audience.but:
             return list(self.namespace.sockets.values())
@@ -203,11 +207,11 @@ class Inquiry:
 
     def __init__(self, on_answer: Callable[[list[Any]], None]) -> None:
         self._on_answer = on_answer
-        self._asked: list[tuple[Socket, int]] = []
+        self._asked: list[tuple[Local, int]] = []
         self._waiting = 1  # for the asking itself to end
         self._done: Deferred[None] = Deferred(self._forget)
 
-    def ask(self, packet: Packet, sockets: Iterable[Socket], flags: Flags) -> Deferred[None]:
+    def ask(self, packet: Packet, sockets: Iterable[Local], flags: Flags) -> Deferred[None]:
         """Send an event to all.
 
         :returns: fires when no answer is due any more; to be cancelled by who does not want the rest.
@@ -226,10 +230,10 @@ class Inquiry:
         self._one_less()
         return self._done
 
-    def _answered(self, values: list[Any] | None) -> None:
-        """Take an answer, or None: that of a socket that disconnected."""
-        if values is not None:
-            self._on_answer(values)
+    def _answered(self, answer: list[Any] | Exception) -> None:
+        """Take an answer, or notice that there will be none, as the socket disconnected."""
+        if isinstance(answer, list):
+            self._on_answer(answer)
         self._one_less()
 
     def _one_less(self) -> None:

@@ -2,65 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from hunchensocket_tx.errors import MisuseError
-from hunchensocket_tx.socketio.adapter import Adapter
-from hunchensocket_tx.socketio.broadcasting import Broadcasting
+from hunchensocket_tx.socketio.adapter import Adapter, Server
 from hunchensocket_tx.socketio.calling import Handler, call_all, settled
 from hunchensocket_tx.socketio.listeners import H, Listeners
-from hunchensocket_tx.socketio.member import Member
-from hunchensocket_tx.socketio.operators import BroadcastOperator, event_data
+from hunchensocket_tx.socketio.member import Home, Member
+from hunchensocket_tx.socketio.operators import event_data
+from hunchensocket_tx.socketio.socket import Socket
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.parent_namespace import ParentNamespace
-    from hunchensocket_tx.socketio.server import SocketIO
-    from hunchensocket_tx.socketio.socket import Socket
-
-__all__ = ["OWN_EVENTS", "Namespace"]
+__all__ = ["OWN_EVENTS", "Namespace", "Owner"]
 
 OWN_EVENTS = frozenset({"connect", "connection", "new_namespace"})
 """Events of namespaces that happen in a server, so that no other one may send them."""
 
 
-class Namespace(Listeners, Broadcasting):
+class Owner(Server, Protocol):
+    """A SocketIO, as its namespaces see it."""
+
+    @property
+    def namespaces(self) -> dict[str, Namespace]:
+        """Those that there are, by their names."""
+
+    @property
+    def new_adapter(self) -> Callable[[Namespace], Adapter]:
+        """Makes what knows the rooms of a namespace."""
+
+    def add_namespace(self, namespace: Namespace) -> None:
+        """Have a new namespace be found."""
+
+
+class Namespace(Listeners, Home):
     """Sockets that are together, with rooms, handlers and middleware of their own.
 
     Events: ``connection`` (socket), also as ``connect``; and what other servers send by :meth:`server_side_emit`.
 
     :param io: the server.
     :param name: with a slash in front.
-    :param parent: that which it was made by on demand, if it was.
 
     :ivar sockets: those that are connected in this process, by their ids.
     :ivar adapter: knows who is in which room.
     :ivar middleware: who is asked whether a client may connect.
     """
 
-    def __init__(self, io: SocketIO, name: str, parent: ParentNamespace | None = None) -> None:
+    io: Owner
+    sockets: dict[str, Socket]
+
+    def __init__(self, io: Owner, name: str) -> None:
         super().__init__()
         self.io = io
         self.name = name
-        self.sockets: dict[str, Socket] = {}
+        self.sockets = {}
         self.middleware: tuple[Handler, ...] = ()
         self.expected = 0  # clients of which it is not decided yet whether they may connect
-        self._parent = parent
-        if parent is not None:
-            self.middleware = parent.middleware
-            self.inherit(parent)
-        self.adapter: Adapter = self._new_adapter()
+        self.adapter = self._new_adapter()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
     def _new_adapter(self) -> Adapter:
         return self.io.new_adapter(self)
-
-    def everybody(self) -> BroadcastOperator:
-        """Return an operator that means all sockets of the namespace."""
-        return BroadcastOperator(self)
 
     def use(self, middleware: H) -> H:
         """Have a function asked about each client that wants to connect; a decorator, too.
@@ -116,10 +121,10 @@ class Namespace(Listeners, Broadcasting):
         for middleware in self.middleware:
             await settled(middleware(socket))
 
-    def greet(self, socket: Member) -> Deferred[Any] | None:
+    def greet(self, member: Member) -> Deferred[Any] | None:
         """Call the handlers of ``connection``; a Deferred tells when they have done, if they take their time."""
         handlers = self._listeners.get("connect", ()) + self._listeners.get("connection", ())
-        greeted = call_all(handlers, ("connection", socket))
+        greeted = call_all(handlers, ("connection", member))
         return greeted if isinstance(greeted, Deferred) else None
 
     def add(self, socket: Socket) -> None:
@@ -127,16 +132,11 @@ class Namespace(Listeners, Broadcasting):
         self.sockets[socket.id] = socket
         self.adapter.join(socket.id, (socket.id,))
 
-    def remove(self, socket: Member) -> None:
+    def remove(self, member: Member) -> None:
         """Take a socket out: it has disconnected, or may not connect at all."""
-        self.adapter.leave_all(socket.id)
-        if self.sockets.pop(socket.id, None) is not None:
+        self.adapter.leave_all(member.id)
+        if self.sockets.pop(member.id, None) is not None:
             self.drop_if_empty()
 
     def drop_if_empty(self) -> None:
-        """Be forgotten if nobody is here, and it was made on demand, and settings say so."""
-        if self._parent is None or self.sockets or self.expected or not self.io.settings.drop_empty_namespaces:
-            return
-        if self.io.namespaces.pop(self.name, None) is not None:
-            self._parent.children.discard(self)
-            self.adapter.close()
+        """Stay: only namespaces that are made on demand may go."""

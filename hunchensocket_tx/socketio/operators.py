@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from hunchensocket_tx.errors import MisuseError
-from hunchensocket_tx.socketio.adapter import EVERYBODY, USUAL, Audience, Flags
+from hunchensocket_tx.socketio.adapter import EVERYBODY, USUAL, Audience, Flags, Space
 from hunchensocket_tx.socketio.calling import until_done
 from hunchensocket_tx.socketio.errors import AckTimeout
 from hunchensocket_tx.socketio.wire.packets import RESERVED_EVENTS, Packet, PacketType
-
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.namespace import Namespace
 
 __all__ = ["BroadcastOperator", "event_data", "room_names"]
 
@@ -67,7 +64,7 @@ class BroadcastOperator:
 
     _log = Logger()
 
-    def __init__(self, namespace: Namespace, audience: Audience = EVERYBODY, flags: Flags = USUAL) -> None:
+    def __init__(self, namespace: Space, audience: Audience = EVERYBODY, flags: Flags = USUAL) -> None:
         self._namespace = namespace
         self._audience = audience
         self._flags = flags

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
 from hunchensocket_tx.socketio.adapter import Adapter, Audience, Flags
-from hunchensocket_tx.socketio.namespace import Namespace
+from hunchensocket_tx.socketio.namespace import Namespace, Owner
 from hunchensocket_tx.socketio.wire.packets import Packet
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.server import SocketIO
-
-__all__ = ["Matching", "ParentNamespace"]
+__all__ = ["ChildNamespace", "Matching", "ParentNamespace"]
 
 Matching = re.Pattern[str] | Callable[[str, dict[str, Any]], Any]
-"""Says which names are meant: a pattern that is found in them, or a function that takes a name and what the client
-gives as ``auth``, and returns a bool, or a Deferred or coroutine of one."""
+"""Says which names are meant: a pattern that they match from end to end, or a function that takes a name and what
+the client gives as ``auth``, and returns a bool, or a Deferred or coroutine of one."""
 
 
 class ParentNamespace(Namespace):
@@ -32,7 +29,7 @@ class ParentNamespace(Namespace):
     :ivar children: the namespaces that there are.
     """
 
-    def __init__(self, io: SocketIO, matching: Matching) -> None:
+    def __init__(self, io: Owner, matching: Matching) -> None:
         self.children: set[Namespace] = set()
         self._matching = matching
         name = matching.pattern if isinstance(matching, re.Pattern) else getattr(matching, "__name__", "function")
@@ -48,16 +45,38 @@ class ParentNamespace(Namespace):
         :returns: a bool, or a Deferred or coroutine of one.
         """
         if isinstance(self._matching, re.Pattern):
-            return self._matching.search(name) is not None
+            return self._matching.fullmatch(name) is not None
         return auth is not None and self._matching(name, auth)
 
     def child(self, name: str) -> Namespace:
         """Return the namespace of that name; it is made if it is not there."""
         namespace = self.io.namespaces.get(name)
         if namespace is None:
-            namespace = self.io.add_namespace(Namespace(self.io, name, self))
+            namespace = ChildNamespace(self, name)
             self.children.add(namespace)
+            self.io.add_namespace(namespace)
         return namespace
+
+
+class ChildNamespace(Namespace):
+    """A namespace that was made on demand.
+
+    :param parent: what it inherits from.
+    """
+
+    def __init__(self, parent: ParentNamespace, name: str) -> None:
+        super().__init__(parent.io, name)
+        self._parent = parent
+        self.middleware = parent.middleware
+        self.inherit(parent)
+
+    def drop_if_empty(self) -> None:
+        """Be forgotten if nobody is here, and settings say so."""
+        if self.sockets or self.expected or not self.io.settings.drop_empty_namespaces:
+            return
+        if self.io.namespaces.pop(self.name, None) is not None:
+            self._parent.children.discard(self)
+            self.adapter.close()
 
 
 class _OfChildren(Adapter):

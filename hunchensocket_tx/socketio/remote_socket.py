@@ -4,38 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from hunchensocket_tx.socketio.adapter import Audience
+from hunchensocket_tx.socketio.adapter import Audience, Local, Space
 from hunchensocket_tx.socketio.errors import SocketDisconnected
 from hunchensocket_tx.socketio.handshake import Handshake
 from hunchensocket_tx.socketio.operators import BroadcastOperator
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.namespace import Namespace
-    from hunchensocket_tx.socketio.socket import Socket
-
 __all__ = ["RemoteSocket", "details_of"]
 
 
-def details_of(socket: Socket) -> dict[str, Any]:
+def details_of(socket: Local) -> dict[str, Any]:
     """Return what other servers are told of a socket, those of Node.js among them: JSON, as far as ``data`` is."""
-    handshake = socket.handshake
     return {
         "id": socket.id,
-        "handshake": {
-            "headers": handshake.headers,
-            "time": handshake.time,
-            "address": handshake.address,
-            "xdomain": handshake.cross_domain,
-            "secure": handshake.secure,
-            "issued": round(handshake.issued * 1000),
-            "url": handshake.url,
-            "query": handshake.query,
-            "auth": handshake.auth,
-        },
+        "handshake": socket.handshake.as_dict(),
         "rooms": sorted(socket.rooms),
         "data": socket.data,
     }
@@ -74,7 +59,7 @@ class RemoteSocket:
 
     __slots__ = ("_operator", "data", "handshake", "id", "rooms")
 
-    def __init__(self, namespace: Namespace, details: Mapping[str, Any]) -> None:
+    def __init__(self, namespace: Space, details: Mapping[str, Any]) -> None:
         sid = details.get("id")
         if not isinstance(sid, str):
             raise ValueError(f"a socket has an id, other than {sid!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any, Protocol
@@ -30,7 +30,9 @@ __all__ = ["EngineIOResource", "SocketIOResource"]
 class _Server(Protocol):
     """The sessions of some generations."""
 
-    sessions: dict[str, Session]
+    @property
+    def sessions(self) -> Mapping[str, Session]:
+        """All that are open, by their ids."""
 
     def render(self, request: Request) -> Any:
         """Answer what is no WebSocket."""
@@ -53,8 +55,8 @@ class EngineIOResource(WebSocketResource):
     :param opened: called with each new :class:`Session`; returns what is called with each message of its client
         (str or bytes), or a :class:`SessionListener`, which is told of the end, too.
     :param engine: timers and limits of sessions.
-    :param settings: those of WebSockets, and which ``origins`` may connect, over whatever transport. Their pings
-        and the limit to their messages are those of sessions.
+    :param settings: those of WebSockets, and which ``origins`` may connect, over whatever transport. Their pings,
+        compression and the limit to their messages are those of sessions.
     :param reactor: where timers run; the global reactor by default.
     :param changes: single settings of WebSockets, as ``origins="*"``.
     """
@@ -69,13 +71,13 @@ class EngineIOResource(WebSocketResource):
         **changes: Any,
     ) -> None:
         engine = engine or SocketIOSettings()
-        limits = replace(
-            settings or Settings(),
-            **changes,
-            ping_interval=0,  # sessions have heartbeats of their own
-            websocket_timeout=0,
-            max_message_size=engine.max_http_buffer_size,
-        )
+        of_sessions: dict[str, Any] = {
+            "compression": engine.compression,
+            "max_message_size": engine.max_http_buffer_size,
+            "ping_interval": 0,  # sessions have heartbeats of their own
+            "websocket_timeout": 0,
+        }
+        limits = replace(settings or Settings(), **{**changes, **of_sessions})
         super().__init__(self._dispatch, fallback=_Polling(self), settings=limits, reactor=reactor)
         self._servers: list[_Server] = [EngineServer(engine, limits, self._clock, self._listening(opened))]
 
@@ -83,8 +85,9 @@ class EngineIOResource(WebSocketResource):
         self, opened: Callable[[Session], SessionListener | Callable[[Message], object]]
     ) -> SessionOpened:
         def listener_of(session: Session) -> SessionListener:
-            listener = opened(session)
-            return listener if hasattr(listener, "session_closed") else _Handler(listener)
+            listener: Any = opened(session)
+            listening: Any = listener if hasattr(listener, "session_closed") else _Handler(listener)
+            return listening  # type: ignore[no-any-return]
 
         return listener_of
 
@@ -145,7 +148,8 @@ class SocketIOResource(EngineIOResource):
         super().__init__(io.session_opened, engine=io.settings, settings=settings, reactor=reactor, **changes)
         if 1 in io.settings.protocols:
             self._servers.append(FirstServer(io.settings, self.settings, self._clock, io.session_opened))
-        self._client: IResource | None = File(fspath(client)) if client is not None else None  # type: ignore[no-untyped-call]
+        io.serve_by(self)
+        self._client: IResource | None = File(fspath(client)) if client is not None else None
 
     def answer(self, request: Request) -> Any:
         """Answer a request that asks for no WebSocket: of a session, or for the client."""

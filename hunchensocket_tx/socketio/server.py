@@ -91,6 +91,11 @@ class SocketIO(Broadcasting):
         self._parsers[1] = (FIRST,)
         self.namespaces["/"] = self._main = Namespace(self, "/")
 
+    @property
+    def sockets(self) -> Namespace:
+        """The namespace ``/``, whose ``sockets`` are those that are connected to it."""
+        return self._main
+
     def everybody(self) -> BroadcastOperator:
         """Return an operator that means all sockets of the namespace ``/``."""
         return BroadcastOperator(self._main)
@@ -101,8 +106,8 @@ class SocketIO(Broadcasting):
         """Return a namespace; it is made if it is not there.
 
         :param name: its name, with or without a slash in front; or what says which namespaces are made when
-            clients ask for them: a pattern that is searched in the name (so use ``^`` and ``$``), or a function
-            that takes the name and what the client gives as ``auth``, and returns whether there is one, or a
+            clients ask for them: a pattern that the whole name matches, slash and all, or a function that takes
+            the name and what the client gives as ``auth``, and returns whether there is one, or a
             Deferred or coroutine of that. These inherit handlers and middleware of what is returned then; it is
             for middleware to say which clients may connect, as nobody else is asked once they are there.
         """
@@ -117,13 +122,14 @@ class SocketIO(Broadcasting):
         for parent in self._parents:
             if parent.matches(name, None):
                 return parent.child(name)
-        return self.add_namespace(Namespace(self, name))
+        namespace = Namespace(self, name)
+        self.add_namespace(namespace)
+        return namespace
 
-    def add_namespace(self, namespace: Namespace) -> Namespace:
+    def add_namespace(self, namespace: Namespace) -> None:
         """Have a new namespace be found, and tell handlers of ``new_namespace`` of it."""
         self.namespaces[namespace.name] = namespace
         self._main.call_handlers("new_namespace", namespace)
-        return namespace
 
     async def find_namespace(self, name: str, auth: dict[str, Any]) -> Namespace | None:
         """Make a namespace that a client asks for, if there may be one of that name.

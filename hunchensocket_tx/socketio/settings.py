@@ -58,7 +58,8 @@ class SocketIOSettings:
     """Seconds that a client has to connect to a namespace (3.x and newer)."""
 
     max_http_buffer_size: int = 1_000_000
-    """Most bytes of a POST, and of a WebSocket's message; others are refused with 413, or close 1009."""
+    """Most bytes of a POST, and of a WebSocket's message; others are refused with 413, or close 1009. Above a MiB, raise
+    the setting ``max_body_size`` of sites that this package makes, too."""
 
     max_attachments: int = 100
     """Most pieces of binary data in a packet."""
@@ -70,8 +71,16 @@ class SocketIOSettings:
     """Most bytes of events of a client that may wait for handlers to end that take their time; the client is
     disconnected then. Protects memory."""
 
+    max_namespaces: int = 100
+    """Most namespaces that a client may be in or ask for at a time; others are refused to it, with the message
+    ``Too many namespaces``. Protects memory."""
+
     max_sessions: int = 100_000
     """Most sessions at a time, over whatever transport; others are refused with 503. Protects memory."""
+
+    compression: bool = False
+    """Whether WebSockets agree on permessage-deflate. Browsers compress even the smallest message then, which
+    costs both sides more than it saves unless messages are large."""
 
     cookie: str | None = None
     """Name of a cookie that carries the session's id, for load balancers that keep a client at a server."""
@@ -150,6 +159,7 @@ _RANGES: tuple[tuple[tuple[str, ...], float, str], ...] = (
     (("recovery_window",), 0, "seconds"),
     (("max_http_buffer_size", "max_packet_size", "max_waiting"), 1, "bytes"),
     (("max_attachments",), 0, "pieces"),
+    (("max_namespaces",), 1, "namespaces"),
     (("max_sessions",), 1, "sessions"),
     (("recovery_events",), 1, "events"),
 )

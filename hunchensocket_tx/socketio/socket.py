@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 
-from hunchensocket_tx.socketio.acks import Acks, Taker
 from hunchensocket_tx.socketio.adapter import USUAL, Audience, Flags
 from hunchensocket_tx.socketio.calling import Handler
-from hunchensocket_tx.socketio.errors import SocketDisconnected
 from hunchensocket_tx.socketio.listeners import H
 from hunchensocket_tx.socketio.member import Member
 from hunchensocket_tx.socketio.operators import BroadcastOperator, event_data, room_names
-from hunchensocket_tx.socketio.session import Outgoing
 from hunchensocket_tx.socketio.socket_operator import SocketOperator
-from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
 
 __all__ = ["Socket"]
 
@@ -26,9 +22,9 @@ class Socket(Member):
 
     Its events are handled one at a time and in order, also behind handlers of ``connection``; answers and the
     end are not held up by handlers, so these may wait for answers. When it is over, events that still wait are
-    dropped. What a handler of an event returns answers the client, if that asked: one value, several as a tuple,
-    or none; of several handlers, the first that returns anything. One that fails is logged, and nothing is
-    answered.
+    dropped. What a handler of an event returns answers the client, if that asked: one value, also None, or
+    several or none as a tuple; of several handlers, the first that returns something else than None. If it fails,
+    that is logged, and nothing is answered; nor is it where :data:`NO_ANSWER` is returned.
 
     Events of its own: ``disconnecting`` (reason), when it is still in its rooms; ``disconnect`` (reason), when it
     has left them; ``error`` (exception), when a middleware has refused an event.
@@ -107,7 +103,11 @@ class Socket(Member):
         return SocketOperator(self, Flags(compress=compress))
 
     def timeout(self, seconds: float) -> SocketOperator:
-        """To this client; answers that take longer fail with :class:`AckTimeout`."""
+        """To this client; an answer that takes longer is none.
+
+        ``emit_with_ack`` fails with :class:`AckTimeout` then; an ``ack`` of ``emit`` is called in any case: first
+        with None, or with what went wrong; and with the values of the answer.
+        """
         return SocketOperator(self, Flags(timeout=seconds))
 
     # To others
@@ -139,9 +139,10 @@ class Socket(Member):
         if self.connected or self.is_expected:
             self.namespace.adapter.join(self.id, room_names(rooms))
 
-    def leave(self, room: str) -> None:
-        """Leave a room."""
-        self.namespace.adapter.leave(self.id, room)
+    def leave(self, *rooms: str | Iterable[str]) -> None:
+        """Leave rooms."""
+        for room in room_names(rooms):
+            self.namespace.adapter.leave(self.id, room)
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect it, with the reason ``server namespace disconnect``; it is gone when this returns.
@@ -159,59 +160,10 @@ class Socket(Member):
         """Have a function asked about each event before its handlers; a decorator, too.
 
         :param middleware: takes a list, the event's name and arguments, which it may change. If it raises, or a
-            Deferred or coroutine that it returns fails, there is no such event, and ``error`` instead; where nobody
-            handles that, it is logged.
+            Deferred or coroutine that it returns fails, there is no such event, and ``error`` instead; what nobody
+            handles is logged.
         :returns: the function.
         """
         hooks = self._hooked()
         hooks.middleware = (*hooks.middleware, middleware)
         return middleware
-
-    # For operators and adapters
-
-    def send_event(self, data: list[Any], flags: Flags, ack: Handler | None = None) -> None:
-        """Send an event: its name and arguments; as :meth:`emit`."""
-        if ack is None:
-            self._send(Packet(PacketType.EVENT, self.namespace.name, data), flags)
-            return
-        acks = self._asking()
-        ack_id = acks.new_id()
-        if self._send(Packet(PacketType.EVENT, self.namespace.name, data, ack_id), flags):
-            acks.call(ack_id, ack, flags.timeout)
-
-    def ask_event(self, data: list[Any], flags: Flags) -> Deferred[Any]:
-        """Send an event: its name and arguments; and ask for an answer; as :meth:`emit_with_ack`."""
-        acks = self._asking()
-        ack_id = acks.new_id()
-        if self._send(Packet(PacketType.EVENT, self.namespace.name, data, ack_id), flags):
-            return acks.wait(ack_id, flags.timeout)
-        return fail(SocketDisconnected("the event could not be sent, so there will be no answer"))
-
-    def ask(self, data: list[Any], encodings: dict[Any, Outgoing], flags: Flags, taker: Taker) -> int:
-        """Send an event that others get, too, and ask for an answer.
-
-        :param data: its name and arguments.
-        :param encodings: what parsers have made of it, by parser and id; this client's adds its own.
-        :param taker: called with the values of the answer, or with None if there will be none.
-        :returns: the id, for :meth:`forget_ack`.
-        :raises UnserializableData: if it cannot be written.
-        """
-        acks = self._asking()
-        ack_id = acks.new_id()
-        packet = Packet(PacketType.EVENT, self.namespace.name, data, ack_id)
-        key = self._connection.parser, ack_id
-        if self.connected and self._transmit_shared(packet, key, encodings, flags):
-            acks.take(ack_id, taker)
-        else:
-            taker(None)
-        return ack_id
-
-    def forget_ack(self, ack_id: int) -> None:
-        """Do not wait for an answer any more."""
-        if self._acks is not None:
-            self._acks.forget(ack_id)
-
-    def _asking(self) -> Acks:
-        if self._acks is None:
-            self._acks = Acks(self.namespace.io.clock)
-        return self._acks

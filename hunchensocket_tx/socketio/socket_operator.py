@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from hunchensocket_tx.socketio.adapter import Audience, Flags
 from hunchensocket_tx.socketio.calling import Handler
+from hunchensocket_tx.socketio.member import Member
 from hunchensocket_tx.socketio.operators import BroadcastOperator, event_data
-
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.socket import Socket
 
 __all__ = ["SocketOperator"]
 
@@ -28,7 +26,7 @@ class SocketOperator:
 
     __slots__ = ("_flags", "_socket")
 
-    def __init__(self, socket: Socket, flags: Flags) -> None:
+    def __init__(self, socket: Member, flags: Flags) -> None:
         self._socket = socket
         self._flags = flags
 
@@ -50,7 +48,11 @@ class SocketOperator:
     # What
 
     def emit(self, event: str, *arguments: Any, ack: Handler | None = None) -> None:
-        """Send an event; as :meth:`Socket.emit`. After a timeout, ``ack`` is not called any more."""
+        """Send an event; as :meth:`Socket.emit`.
+
+        :param ack: with a :meth:`timeout`, it is called in any case: first with None, or with AckTimeout or
+            SocketDisconnected; and with the values of the answer.
+        """
         self._socket.send_event(event_data(event, arguments), self._flags, ack)
 
     def send(self, *arguments: Any, ack: Handler | None = None) -> None:

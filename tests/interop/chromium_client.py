@@ -227,12 +227,12 @@ class Scenes:
 
 
 @contextmanager
-def open_browser(chromium: str, chromedriver: str) -> Iterator[Chrome]:
-    """Start a browser that knows nothing yet, and stop it in the end."""
+def open_browser(chromium: str, chromedriver: str, *flags: str) -> Iterator[Chrome]:
+    """Start a browser that knows nothing yet, with more flags, and stop it in the end."""
     with TemporaryDirectory(prefix="chromium-") as folder:
         options = ChromeOptions()
         options.binary_location = chromium
-        for flag in (*FLAGS, f"--user-data-dir={folder}"):
+        for flag in (*FLAGS, *flags, f"--user-data-dir={folder}"):
             options.add_argument(flag)
         browser = Chrome(options, Service(chromedriver))
         try:

@@ -84,7 +84,7 @@ class Application:
 
         @socket.on("later")
         async def later(value: Any) -> Any:
-            return await deferLater(reactor, 0.01, lambda: value)  # type: ignore[arg-type]
+            return await deferLater(reactor, 0.01, lambda: value)
 
         @socket.on("nothing")
         def nothing() -> None:

@@ -15,15 +15,18 @@ import selenium
 
 from tests.interop.chromium_client import open_browser
 
+ONE_PROCESS = "--disable-site-isolation-trials"
+"""JSONP sends with frames of the server's, and each would be a process."""
+
 
 def main() -> None:
     """Play the plans."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # not without stopping the browser
     told = json.load(sys.stdin)
-    with open_browser(told["chromium"], told["chromedriver"]) as browser:
+    with open_browser(told["chromium"], told["chromedriver"], ONE_PROCESS) as browser:
         browser.set_script_timeout(120)
         browser.get(told["page"])
-        reports = browser.execute_async_script("play(...arguments)", told["plans"])
+        reports = json.loads(browser.execute_async_script("play(...arguments)", json.dumps(told["plans"])))
         version = browser.capabilities["browserVersion"]
     json.dump({"client": f"Chromium {version}, selenium {selenium.__version__}", "reports": reports}, sys.stdout)
 

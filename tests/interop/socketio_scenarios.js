@@ -2,7 +2,7 @@
 //
 // A plan is an object: `name`, of the client, and `generation`, its major version; `url`, of the server, and `cutUrl`,
 // the same over a cable that is cut when the application is told; `transports` to try, of "polling", "jsonp", "websocket"
-// and "upgrade" (from the first to the last of these); `texts` and `values` to send; and `crowd`, how many sockets of
+// and "upgrade" (from the first to the last of these); `texts` and `values` to send, and perhaps a `blob`; and `crowd`, how many sockets of
 // all clients that run at this time meet each other in the end. A report has, by transport, what came of each scenario
 // below; `error` is that of one that failed. What is right is known in socketio_conversations.py.
 "use strict";
@@ -49,7 +49,16 @@ function collect(socket, name) {
 // One version of the library, on one transport, with one way to say what each generation says differently.
 class Client {
   constructor(io, plan, transport) {
-    Object.assign(this, { io, plan, transport, generation: plan.generation, sockets: [] });
+    Object.assign(this, { io, plan, transport, generation: plan.generation, sockets: [], lasting: null });
+  }
+
+  // Returns a socket that many scenarios use.
+  async shared() {
+    if (!this.lasting) {
+      this.lasting = await this.connect({ query: { name: "Zoë & 😀" } });
+      this.sockets.pop();
+    }
+    return this.lasting;
   }
 
   open({ query = {}, reconnection = false, url = this.plan.url } = {}) {
@@ -113,48 +122,53 @@ class Client {
     return this.generation === 0 ? socket.socket.connected : socket.connected;
   }
 
-  close() {
+  // Closes what a scenario has opened, and, if it failed or was the last one, what is shared.
+  close(all) {
     for (const socket of this.sockets.splice(0)) { socket.disconnect(); }
+    if (all && this.lasting) {
+      this.lasting.disconnect();
+      this.lasting = null;
+    }
   }
 }
 
 const scenarios = {
   async connect(client) {
-    const socket = await client.connect({ query: { name: "Zoë & 😀" } });
-    const [facts] = await ask(socket, "facts");
+    const socket = await client.shared(), [facts] = await ask(socket, "facts");
     return { id: client.id(socket), facts };
   },
 
   async events(client, { values }) {
-    const socket = await client.connect(), echoed = next(socket, "echoed");
+    const socket = await client.shared(), echoed = next(socket, "echoed");
     socket.emit("echo_event", ...values);
-    return {
-      echoed: await echoed,
-      answer: await ask(socket, "echo", ...values),
-      later: await ask(socket, "later", 7),
-      nothing: await ask(socket, "nothing"),
-      several: await ask(socket, "several"),
-    };
+    const [answer, later, nothing, several] = await Promise.all([
+      ask(socket, "echo", ...values),
+      ask(socket, "later", 7),
+      ask(socket, "nothing"),
+      ask(socket, "several"),
+    ]);
+    return { echoed: await echoed, answer, later, nothing, several };
   },
 
   async questions(client) {
-    const socket = await client.connect();
+    const socket = await client.shared();
     socket.on("question", (a, b, answer) => answer(a + b, "so viel: ½"));
-    return { all: (await ask(socket, "ask_me", 2, 3))[0], first: (await ask(socket, "ask_me_more", 20, 30))[0] };
+    const [[all], [first]] = await Promise.all([ask(socket, "ask_me", 2, 3), ask(socket, "ask_me_more", 20, 30)]);
+    return { all, first };
   },
 
   async texts(client, { texts }) {
-    const socket = await client.connect(), report = {};
-    for (const [name, text] of Object.entries(texts)) {
-      const [heard, answer] = await ask(socket, "points", text), echoed = next(socket, "echoed");
+    const socket = await client.shared(), names = Object.keys(texts), echoed = collect(socket, "echoed");
+    const answers = await Promise.all(Object.values(texts).map((text) => {
       socket.emit("echo_event", text);
-      report[name] = { heard, answer: codePoints(answer), echoed: codePoints((await echoed)[0]) };
-    }
-    return report;
+      return ask(socket, "points", text);
+    }));
+    return Object.fromEntries(answers.map(([heard, answer], i) =>
+      [names[i], { heard, answer: codePoints(answer), echoed: codePoints(echoed[i]) }]));
   },
 
   async messages(client, { texts }) {
-    const socket = await client.connect(), heard = collect(socket, "message");
+    const socket = await client.shared(), heard = collect(socket, "message");
     Object.values(texts).forEach((text) => socket.send(text));
     const json = client.generation === 0 ? socket.json : socket;
     json.send({ some: ["thing", "ü"] });
@@ -163,7 +177,7 @@ const scenarios = {
   },
 
   async large(client) {
-    const socket = await client.connect(), report = {};
+    const socket = await client.shared(), report = {};
     for (const [name, unit] of Object.entries({ ascii: "x", latin: "é", emoji: "😀" })) {
       const text = unit.repeat(100000 / new TextEncoder().encode(unit).length);
       const [heard, back] = await ask(socket, "size", text);
@@ -173,7 +187,7 @@ const scenarios = {
   },
 
   async burst(client) {
-    const socket = await client.connect(), heard = collect(socket, "number");
+    const socket = await client.shared(), heard = collect(socket, "number");
     for (let i = 0; i < MANY; i++) {
       const more = client.generation > 0 && i % 7 === 3 ? [makeBytes([i, 255])] : i % 7 === 5 ? ["ü"] : [];
       socket.emit("count", i, ...more);
@@ -183,24 +197,27 @@ const scenarios = {
     return { counted, heard: describe(heard) };
   },
 
-  async binary(client) {
+  async binary(client, { blob }) {
     if (client.generation === 0) { return {}; }
-    const socket = await client.connect(), every = makeBytes(Array.from(Array(256).keys())), empty = makeBytes([]);
+    const socket = await client.shared(), every = makeBytes(Array.from(Array(256).keys())), empty = makeBytes([]);
     const thing = { every, nested: [{ deep: makeBytes([0xc3, 0xbc, 0]) }, "text 😀", empty], number: 1 };
-    if (typeof Blob !== "undefined" && typeof process === "undefined") { thing.blob = new Blob([every]); }
-    const [heard, answer] = await ask(socket, "describe", thing), echoed = next(socket, "echoed");
-    socket.emit("echo_event", every, thing, empty);
-    const given = next(socket, "bytes");
-    socket.emit("give_bytes");
-    socket.on("bytes_question", (bytes, reply) => reply({ again: bytes }, bytes));
+    if (blob) { thing.blob = new Blob([every]); }
+    const echoed = next(socket, "echoed"), given = next(socket, "bytes");
     const large = makeBytes(Array(100000).fill(0).map((_, i) => i * i & 255));
-    const [size, back] = await ask(socket, "size", large);
+    socket.on("bytes_question", (bytes, reply) => reply({ again: bytes }, bytes));
+    socket.emit("echo_event", every, thing, empty);
+    socket.emit("give_bytes");
+    const [[heard, answer], asked, [size, back]] = await Promise.all([
+      ask(socket, "describe", thing),
+      ask(socket, "ask_bytes"),
+      ask(socket, "size", large),
+    ]);
     return {
       heard,
       answer: describe(answer),
       echoed: describe(await echoed),
       given: describe(await given),
-      asked: await ask(socket, "ask_bytes"),
+      asked,
       size,
       same: viewBytes(back).every((byte, i) => byte === viewBytes(large)[i]),
     };
@@ -211,31 +228,33 @@ const scenarios = {
     const admin = client.also(base, "/admin", { token: "sésame" }), hello = next(admin, "hello");
     await client.connected(admin);
     const dynamic = await client.connected(client.also(base, "/room-7"));
-    const report = {
-      hello: await hello,
-      where: await ask(admin, "where"),
-      dynamic: await ask(dynamic, "where"),
-      forbidden: await client.refused(client.also(base, "/forbidden", { token: "ü" })),
-      nowhere: client.generation > 0 && await client.refused(client.also(base, "/nowhere")),
-    };
-    return { ...report, still: await ask(base, "echo", "here"), heardBelow };
+    const [where, whereElse, forbidden, nowhere] = await Promise.all([
+      ask(admin, "where"),
+      ask(dynamic, "where"),
+      client.refused(client.also(base, "/forbidden", { token: "ü" })),
+      client.generation > 0 && client.refused(client.also(base, "/nowhere")),
+    ]);
+    const still = await ask(base, "echo", "here");
+    return { hello: await hello, where, dynamic: whereElse, forbidden, nowhere, still, heardBelow };
   },
 
   async rooms(client, plan) {
-    const sockets = await Promise.all([client.connect(), client.connect(), client.connect()]);
+    const sockets = await Promise.all([client.connect(), client.connect(), client.shared()]);
     const heard = sockets.map((socket) => collect(socket, "said")), [first, second, third] = sockets;
     const room = `room ü ${Math.random()}`, other = `other ${Math.random()}`;
-    const [{ id }] = await ask(first, "facts");
-    await ask(first, "join", room);
-    await ask(second, "join", room);
-    await ask(third, "say", [room], "to both");
+    const [[{ id }]] = await Promise.all([
+      ask(first, "facts"),
+      ask(first, "join", room),
+      ask(second, "join", room),
+      ask(third, "join", other),
+    ]);
     await ask(first, "say_to_others", room, "to the second");
-    await ask(third, "say_except", room, id, "to the second, again");
+    third.emit("say", [room], "to both");
+    third.emit("say_except", room, id, "to the second, again");
+    third.emit("say", [room, other], "to two rooms");
+    await ask(third, "echo");
     await ask(second, "leave_room", room);
     await ask(third, "say", [room], "to the first");
-    await ask(first, "join", other);
-    await ask(third, "join", other);
-    await ask(second, "say", [room, other], "to two rooms");
     await Promise.all(sockets.map((socket) => ask(socket, "echo"))); // what was sent before has come
     return heard;
   },
@@ -243,7 +262,7 @@ const scenarios = {
   async server_disconnects(client) {
     const name = `${Math.random()}`, token = "sésame";
     const base = await client.connect({ query: { name, token }, reconnection: true });
-    const admin = await client.connected(client.also(base, "/admin", { token: "sésame" }));
+    const admin = await client.connected(client.also(base, "/admin", { token }));
     const left = next(admin, "disconnect");
     admin.emit("send_me_away", false);
     const [namespaceReason] = await left, report = { namespaceReason, still: await ask(base, "echo", "here") };
@@ -252,20 +271,18 @@ const scenarios = {
     [report.reason] = await gone;
     await sleep(150);
     report.connected = client.isConnected(base);
-    const witness = await client.connect();
-    return { ...report, told: await ask(witness, "end_of", name) };
+    return { ...report, told: await ask(await client.shared(), "end_of", name) };
   },
 
   async client_disconnects(client) {
     const name = `${Math.random()}`, socket = await client.connect({ query: { name } });
-    const witness = await client.connect(), gone = next(socket, "disconnect");
-    const told = ask(witness, "end_of", name);
+    const gone = next(socket, "disconnect"), told = ask(await client.shared(), "end_of", name);
     socket.disconnect();
     return { reason: (await gone)[0], told: await told };
   },
 
   async reconnect(client, { cutUrl }) {
-    const name = `${Math.random()}`, token = "sésame", witness = await client.connect();
+    const name = `${Math.random()}`, token = "sésame", witness = await client.shared();
     const base = await client.connect({ query: { name, token }, reconnection: true, url: cutUrl });
     const admin = await client.connected(client.also(base, "/admin", { token }));
     const id = client.id(base), gone = next(base, "disconnect"), back = next(base, "connect");
@@ -316,7 +333,7 @@ const upgrading = {
 
 // All clients, on all their transports, in one room.
 async function crowd(client, plan) {
-  const socket = await client.connect(), name = `${plan.name}, ${client.transport} 😀`;
+  const socket = await client.shared(), name = `${plan.name}, ${client.transport} 😀`;
   const told = collect(socket, "told"), complete = next(socket, "complete"), allTold = next(socket, "all_told");
   socket.on("who", (answer) => answer(name));
   socket.emit("join_crowd", plan.crowd);
@@ -326,28 +343,31 @@ async function crowd(client, plan) {
 }
 
 async function play(scenario, client, plan, patience = PATIENCE) {
-  let timer;
+  let timer, failed = true;
   const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error("too late")), patience); });
   try {
-    return await Promise.race([scenario(client, plan), late]);
+    const told = await Promise.race([scenario(client, plan), late]);
+    failed = false;
+    return told;
   } catch (error) {
     return { error: String(error.stack || error) };
   } finally {
     clearTimeout(timer);
-    client.close();
+    client.close(failed);
   }
 }
 
 exports.run = async function (io, plan) {
-  const report = {};
-  for (const transport of plan.transports) {
-    report[transport] = {};
-    for (const [name, scenario] of Object.entries(transport === "upgrade" ? upgrading : scenarios)) {
-      report[transport][name] = await play(scenario, new Client(io, plan, transport), plan);
+  const report = {}, clients = plan.transports.map((transport) => new Client(io, plan, transport));
+  for (const client of clients) {
+    const told = report[client.transport] = {};
+    for (const [name, scenario] of Object.entries(client.transport === "upgrade" ? upgrading : scenarios)) {
+      told[name] = await play(scenario, client, plan);
     }
   }
-  await Promise.all(plan.transports.map(async (transport) => {
-    report[transport].crowd = await play(crowd, new Client(io, plan, transport), plan, PATIENCE_WITH_OTHERS);
+  await Promise.all(clients.map(async (client) => {
+    report[client.transport].crowd = await play(crowd, client, plan, PATIENCE_WITH_OTHERS);
+    client.close(true);
   }));
   return report;
 };

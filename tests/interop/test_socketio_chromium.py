@@ -20,10 +20,10 @@ MSGPACK = "socket.io-msgpack-parser"
 
 CLIENTS = (
     Client("sio0", ("polling", "jsonp", "websocket")),
-    Client("sio1", WITH_JSONP),
-    Client("sio2", WITH_JSONP),
-    Client("sio3", WITH_JSONP),
-    Client("sio4", ("polling", "websocket", "upgrade")),
+    Client("sio1", WITH_JSONP, sends_blobs=True),
+    Client("sio2", WITH_JSONP, sends_blobs=True),
+    Client("sio3", WITH_JSONP, sends_blobs=True),
+    Client("sio4", ("polling", "websocket", "upgrade"), sends_blobs=True),
     Client("sio4", ("polling", "websocket", "upgrade"), MSGPACK),
 )
 
@@ -44,9 +44,8 @@ async def run_all(case: TestCase, exchange: Exchange) -> list[Any]:
     for number, client in enumerate(CLIENTS):
         # Each has a host of its own, as browsers limit the requests to one.
         plan = await exchange.plan(client, f"client{number}.localhost")
-        # The parser is in a bundle.
-        bundle = f"{client.package}/socket.io{'.msgpack.min' if plan.pop('parser') else ''}.js"
-        plans.append({**plan, "bundle": bundle})
+        bundle = f"{client.package}/socket.io{'.msgpack.min' if client.parser else ''}.js"
+        plans.append({**plan, "bundle": bundle, "parser": None})
     report = await run_client(
         case, python("socketio_browser.py"), {"page": f"{page}/", "plans": plans, **programs}
     )
@@ -58,7 +57,6 @@ class InChromium:
     """What the clients have in common."""
 
     visit = Visit(run_all, CLIENTS)
-    blob = True
 
 
 class Client0Tests(InChromium, conversations.SocketIOConversations):

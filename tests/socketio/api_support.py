@@ -28,10 +28,11 @@ class RecordingSession(Session):
         self.outgoing: list[Outgoing] = []
         self.closed_for: str | None = None
         self.writable = True
+        self.transport = "polling"
 
     @property
     def transport_name(self) -> str:
-        return "websocket"
+        return self.transport
 
     @property
     def is_open(self) -> bool:

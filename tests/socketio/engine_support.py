@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -15,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from hunchensocket_tx import Settings, WebSocketResource, WebSocketStream
-from hunchensocket_tx.socketio.engine.server import EngineServer
+from hunchensocket_tx.socketio.engine.server import FIRST_PACKET_DELAY, EngineServer
 from hunchensocket_tx.socketio.engine.session import EngineSession
 from hunchensocket_tx.socketio.session import Outgoing, Session
 from hunchensocket_tx.socketio.settings import SocketIOSettings
@@ -32,6 +33,7 @@ class Listener:
         self.echo = echo
         self.messages: list[Message] = []
         self.reasons: list[str] = []
+        self.closed: Deferred[str] = Deferred()
 
     def message_received(self, message: Message) -> None:
         self.messages.append(message)
@@ -43,6 +45,7 @@ class Listener:
 
     def session_closed(self, reason: str) -> None:
         self.reasons.append(reason)
+        self.closed.callback(reason)
 
 
 class Opened:
@@ -94,7 +97,7 @@ class EngineResource(WebSocketResource):
 
 
 class _Rest(Resource):
-    isLeaf = True
+    isLeaf = True  # noqa: N815
 
     def __init__(self, owner: EngineResource) -> None:
         super().__init__()
@@ -130,7 +133,7 @@ class Exchange(Protocol):
     @property
     def answered(self) -> bool:
         """Whether the whole answer is there."""
-        head, end, body = self.data.partition(b"\r\n\r\n")
+        _, end, body = self.data.partition(b"\r\n\r\n")
         return bool(end) and len(body) == int(self.fields.get("content-length", 0))
 
     @property
@@ -164,7 +167,7 @@ class Socket:
         self._memory = memory
         self.stream: WebSocketStream = memory.result(memory.connect(target, self._opened, **options))
         self.stream.when_closed().addCallback(self.ends.append)
-        memory.settle()
+        memory.advance(FIRST_PACKET_DELAY)
 
     def _opened(self, stream: WebSocketStream, mutex: object) -> Callable[[Message], None]:
         return self.messages.append
@@ -233,9 +236,8 @@ class EngineCase(SynchronousTestCase):
         return self.request("POST", session, body, **{"Content_Type": "text/plain;charset=UTF-8", **fields})
 
     def websocket(self, protocol: int = 4, more: str = "", **options: Any) -> Socket:
-        """Open a session on a WebSocket; take the packet that opens it."""
-        socket = Socket(self.memory, f"/engine.io/?EIO={protocol}&transport=websocket{more}", **options)
-        return socket
+        """Open a session on a WebSocket."""
+        return Socket(self.memory, f"/engine.io/?EIO={protocol}&transport=websocket{more}", **options)
 
     def probe(self, session: str, **options: Any) -> Socket:
         """Open a WebSocket beside a session's polling."""

@@ -59,7 +59,7 @@ class Hall:
         self.name = "/hall"
         self.io = SimpleNamespace(settings=SocketIOSettings(**changes), clock=Timers(self.clock))
         self.sockets: dict[str, Any] = {}
-        self.adapter = MemoryAdapter(self)  # type: ignore[arg-type]
+        self.adapter = MemoryAdapter(self)
         for sid in sids:
             self.enter(sid)
 

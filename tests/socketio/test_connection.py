@@ -6,6 +6,7 @@ import json
 
 from hypothesis import given
 from hypothesis.strategies import lists, one_of, sampled_from, text
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from hunchensocket_tx.socketio.errors import ConnectRefused, SocketDisconnected
@@ -42,6 +43,29 @@ class LatestTests(TestCase):
     def test_a_namespace_that_is_not_there_is_refused_and_no_more(self) -> None:
         client = Client(self.io, LATEST, "/", "/nothing")
         self.assertEqual(client.got()[1:], ['4/nothing,{"message":"Invalid namespace"}'])
+        self.assertTrue(client.session.is_open)
+
+    def test_there_is_a_most_of_namespaces_that_one_may_be_in_or_ask_for(self) -> None:
+        io, _ = new_io(max_namespaces=3)
+        allowed: list[Deferred[bool]] = []
+
+        def matching(name: str, auth: object) -> Deferred[bool]:
+            allowed.append(Deferred())
+            return allowed[-1]
+
+        io.of("/a")
+        io.of(matching)
+        client = Client(io, LATEST, "/", "/a", "/b")
+        client.got()
+        client.says("0/c,", "0/d,")
+        refused = '{"message":"Too many namespaces"}'
+        self.assertEqual(client.got(), [f"4/c,{refused}", f"4/d,{refused}"])
+        self.assertEqual(len(allowed), 1)
+        client.says("1/b,", "0/c,", "0/d,")
+        self.assertEqual(client.got(), [f"4/d,{refused}"])
+        self.assertEqual(len(allowed), 2)
+        client.says("1/a,", "0/d,")
+        self.assertEqual(len(allowed), 3)
         self.assertTrue(client.session.is_open)
 
     def test_what_it_gives_is_auth_for_that_namespace(self) -> None:

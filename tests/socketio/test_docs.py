@@ -162,7 +162,7 @@ class ExampleTests(PageCase):
             stranger = await self.stranger()
             self.assertEqual(await stranger.connect(auth), "4")
         anna = await self.client({"name": "Anna"})
-        self.assertEqual(await anna.ask("enter", {"a": 1}), [])
+        self.assertEqual(await anna.ask("enter", {"a": 1}), [[]])
         self.assertEqual(await anna.ask("say", "lobby", "hello"), [False])
         await anna.ask("enter", "lobby")
         self.assertEqual(await anna.ask("say", "lobby", 1), [False])

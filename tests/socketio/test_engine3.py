@@ -192,6 +192,15 @@ class BinaryPayloadTests(SynchronousTestCase):
     def test_text_that_both_dialects_must_read_is_written_so(self) -> None:
         self.assertEqual(self.codec.encode_payload(messages("é"), binary=True), (b"\0\3\xff4\xc3\xa9", BINARY))
 
+    def test_long_text_is_written_so(self) -> None:
+        # Browsers' 1.x gives each character of a text payload to a function, as an argument of its own.
+        for length, content_type in ((40_000, TEXT), (60_000, BINARY)):
+            written = messages("x" * length)
+            body, told = self.codec.encode_payload(written, binary=True)
+            self.assertEqual(told, content_type)
+            self.assertEqual(self.codec.decode_payload(body, told), written)
+            self.assertEqual(self.codec.encode_payload(written, binary=False)[1], TEXT)
+
     def test_base64_is_read_within_it(self) -> None:
         self.assertEqual(self.codec.decode_payload(b"\0\6\xffb4AQI=", BINARY), messages(b"\1\2"))
 

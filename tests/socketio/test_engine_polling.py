@@ -80,7 +80,9 @@ class PollingTests(EngineCase):
             listener.session.send(outgoing)
         self.memory.settle()
         self.assertEqual([poll.body for poll in polls[:2]], [b"42[1]\x1ebAQ=="] * 2)
-        self.assertEqual([poll.body for poll in polls[2:]], [b"\x00\x05\xff42[1]\x01\x02\xff\x04\x01", b"5:42[1]6:b4AQ=="])
+        self.assertEqual(
+            [poll.body for poll in polls[2:]], [b"\x00\x05\xff42[1]\x01\x02\xff\x04\x01", b"5:42[1]6:b4AQ=="]
+        )
         self.assertEqual(len(outgoing.kept), 2)
 
     def test_volatile_packets_may_go_only_if_a_get_waits_and_nothing_goes_before(self) -> None:
@@ -143,7 +145,7 @@ class PollingTests(EngineCase):
         self.assertTrue(self.session.is_open)
 
     def test_who_does_not_poll_and_is_sent_too_much_is_given_up(self) -> None:
-        self.serve(limits=Settings(max_send_buffer=1000))
+        self.serve(limits=Settings(max_send_buffer=1700))
         session = self.handshake()
         for _ in range(10):
             self.send(99 * "a")
@@ -154,7 +156,7 @@ class PollingTests(EngineCase):
         self.assertEqual(self.get(session).status, 400)
 
     def test_what_a_get_has_taken_does_not_count_any_more(self) -> None:
-        self.serve(limits=Settings(max_send_buffer=1000))
+        self.serve(limits=Settings(max_send_buffer=1700))
         session = self.handshake()
         for _ in range(5):
             for _ in range(9):

@@ -35,7 +35,10 @@ class WebSocketTests(EngineCase):
 
     def test_what_is_shared_is_framed_once_for_all_who_are_alike(self) -> None:
         sockets = [
-            self.websocket(protocol, version=version) for protocol in (3, 4) for version in (13, 76) for _ in range(2)
+            self.websocket(protocol, version=version)
+            for protocol in (3, 4)
+            for version in (13, 76)
+            for _ in range(2)
         ]
         for socket in sockets:
             socket.take()

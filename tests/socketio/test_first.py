@@ -84,6 +84,12 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(read("1::/a"), Packet(PacketType.CONNECT, "/a"))
         self.assertEqual(read("1::"), Packet(PacketType.CONNECT, "/"))
 
+    def test_a_query_with_very_many_fields_is_refused(self) -> None:
+        self.assertIsNotNone(read("1::/a?" + "&a=" * 999))
+        for packet in ("1::/a?" + "&a=" * 1001, "1::/a:?" + "&a=" * 1001):
+            with self.assertRaises(PacketError):
+                read(packet)
+
     def test_parts_may_be_missing_at_the_end(self) -> None:
         for text in ("0", "0:", "0::", "0:::"):
             with self.subTest(text=text):

@@ -51,7 +51,7 @@ class HtmlFileTests(PollingCase):
         client = await self.open_document()
         self.say("a", "</script>€😀\u2028")
         await client.until(b"u2028")
-        self.assertIn(b'_("3:::<\\/script>\\u20ac\\ud83d\\ude00\\u2028");', client.data)
+        self.assertIn(b'_("3:::\\u003c\\/script>\\u20ac\\ud83d\\ude00\\u2028");', client.data)
         await self.post('5:::{"name":"echo","args":["x\\/y"]}')
         await client.until(b"x\\/y")
         self.assertEqual(

@@ -64,7 +64,7 @@ class WebSocketTests(WebSocketCase):
         self.assertEqual(await stream.receive(), "1::")
         self.assertEqual(self.opened.last.session.transport_name, "flashsocket")
 
-    async def test_packets_that_come_with_the_keys_of_hixie_76_are_taken(self) -> None:
+    async def test_several_packets_of_hixie_76_may_come_at_once(self) -> None:
         self.address = await self.serve()
         sid = await shake_hands(self, self.address)
         client: RawClient = await open_76(self, self.address, f"/socket.io/1/websocket/{sid}")

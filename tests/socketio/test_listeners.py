@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 from twisted.trial.unittest import TestCase
+from typing_extensions import assert_type
 
 from hunchensocket_tx.socketio.listeners import Listeners
+from tests.socketio.api_support import LATEST, Client, new_io
 
 
 class ListenersTests(TestCase):
@@ -30,6 +33,22 @@ class ListenersTests(TestCase):
         self.assertEqual(self.listeners.call_handlers("a", 2), "got 2")
         self.assertEqual(self.heard, [(2,)])
         self.assertEqual(self.listeners.listeners("a"), (self.hear, another))
+
+    def test_a_decorated_function_stays_what_it_is(self) -> None:
+        """Also to type checkers; that is what this is about."""
+
+        @self.listeners.on("double")
+        def double(number: int) -> int:
+            return 2 * number
+
+        @self.listeners.once("half")
+        async def half(number: int) -> float:
+            return number / 2
+
+        assert_type(double(2), int)
+        self.assertEqual(self.listeners.on("triple", double), double)
+        assert_type(self.listeners.on("triple", double)(1), int)
+        assert_type(half(2), Coroutine[Any, Any, float]).close()
 
     def test_once_is_once(self) -> None:
         @self.listeners.once("a")
@@ -95,3 +114,44 @@ class ListenersTests(TestCase):
     def test_what_cannot_be_called_is_no_handler(self) -> None:
         with self.assertRaises(TypeError):
             self.listeners.on("a", 5)  # type: ignore[call-overload]
+
+
+class CatchAllTests(TestCase):
+    """Who sees all events of a socket."""
+
+    def setUp(self) -> None:
+        self.io, self.clock = new_io()
+        self.client = Client(self.io, LATEST, "/")
+        self.client.got()
+        self.socket = self.client.socket()
+        self.seen: list[Any] = []
+        self.socket.on("say", lambda *values: self.seen.append(values))
+
+    def note(self, *values: Any) -> None:
+        self.seen.append(values)
+
+    def test_all_that_come(self) -> None:
+        self.socket.on_any(self.note)
+        self.socket.prepend_any(lambda *values: self.seen.append("first"))
+        self.client.says('2["say",1]')
+        self.assertEqual(self.seen, ["first", ("say", 1), (1,)])
+        self.socket.off_any(self.note)
+        self.client.says('2["say",1]')
+        self.assertEqual(self.seen[3:], ["first", (1,)])
+        self.socket.off_any()
+        self.client.says('2["say",1]')
+        self.assertEqual(self.seen[5:], [(1,)])
+
+    def test_all_that_go(self) -> None:
+        self.socket.on_any_outgoing(self.note)
+        self.socket.prepend_any_outgoing(lambda *values: self.seen.append("first"))
+        self.socket.emit("a", 1)
+        self.io.emit("b", 2)
+        self.client.says('21["say"]')  # its answer is no event
+        self.assertEqual(self.seen, ["first", ("a", 1), "first", ("b", 2), ()])
+        self.socket.off_any_outgoing(self.note)
+        self.socket.emit("a", 1)
+        self.assertEqual(self.seen[5:], ["first"])
+        self.socket.off_any_outgoing()
+        self.socket.emit("a", 1)
+        self.assertEqual(self.seen[6:], [])

@@ -41,7 +41,7 @@ class OperatorCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.hall = Hall("a", "b", "c")
-        self.all = BroadcastOperator(self.hall)  # type: ignore[arg-type]
+        self.all = BroadcastOperator(self.hall)
 
 
 class AudienceTests(OperatorCase):

@@ -44,20 +44,20 @@ class DetailsTests(SynchronousTestCase):
 
     def test_they_survive_the_way(self) -> None:
         details = json.loads(json.dumps(details_of(self.socket)))
-        remote = RemoteSocket(Hall(), details)  # type: ignore[arg-type]
+        remote = RemoteSocket(Hall(), details)
         self.assertEqual((remote.id, remote.rooms, remote.data), ("s", {"s", "x"}, {"a": 1}))
         self.assertEqual(remote.handshake, HANDSHAKE)
         self.assertEqual(remote.handshake.query, {"EIO": "4", "name": "Anna"})
         self.assertEqual(repr(remote), "<RemoteSocket s>")
 
     def test_those_of_node_are_understood(self) -> None:
-        remote = RemoteSocket(Hall(), json.loads(NODE))  # type: ignore[arg-type]
+        remote = RemoteSocket(Hall(), json.loads(NODE))
         self.assertEqual(remote.handshake.headers, {"host": "h", "set-cookie": "a, b", "n": "1"})
         self.assertEqual(remote.handshake.issued, 1700000000.25)
         self.assertEqual((remote.rooms, remote.data), ({"s1", "x"}, {"name": "Bert"}))
 
     def test_little_is_enough_but_not_nothing(self) -> None:
-        remote = RemoteSocket(Hall(), {"id": "s"})  # type: ignore[arg-type]
+        remote = RemoteSocket(Hall(), {"id": "s"})
         self.assertEqual((remote.handshake.headers, remote.rooms, remote.data), ({}, frozenset(), None))
         self.assertRaises(ValueError, RemoteSocket, Hall(), {})
 
@@ -67,7 +67,7 @@ class RemoteSocketTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.hall = Hall("a", "b")
-        self.remote = RemoteSocket(self.hall, {"id": "a"})  # type: ignore[arg-type]
+        self.remote = RemoteSocket(self.hall, {"id": "a"})
 
     def test_it_gets_events(self) -> None:
         self.remote.emit("said", 1)

@@ -25,7 +25,8 @@ class ResourceCase(TestCase):
         """Hang a resource on a path of a site, and listen."""
         root = Resource()
         root.putChild(path, resource)
-        port: Any = reactor.listenTCP(0, Site(root), interface="127.0.0.1")  # type: ignore[attr-defined]
+        listening: Any = reactor
+        port = listening.listenTCP(0, Site(root), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         if isinstance(resource, EngineIOResource):
             self.addCleanup(resource.stop)
@@ -35,7 +36,7 @@ class ResourceCase(TestCase):
         """Return status and body of an answer."""
         agent: Any = Agent(reactor)
         answer = await agent.request(method, f"http://{self.host}{path}".encode())
-        return answer.code, await readBody(answer)  # type: ignore[no-untyped-call]
+        return answer.code, await readBody(answer)
 
     async def open(self, path: str, **options: Any) -> WebSocketStream:
         """Open a WebSocket."""
@@ -47,7 +48,8 @@ class ResourceCase(TestCase):
         """Return how a WebSocket is refused."""
         with self.assertRaises(HandshakeRefused) as raised:
             await connect(f"ws://{self.host}{path}")
-        return raised.exception
+        refused: HandshakeRefused = raised.exception
+        return refused
 
 
 class SocketIOResourceTests(ResourceCase):

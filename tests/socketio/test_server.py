@@ -110,6 +110,23 @@ class RecoveryTests(TestCase):
         self.io.to("room").emit("now")
         self.assertEqual(len(back.got()), 1)
 
+    def test_what_was_sent_to_it_alone_is_kept_too(self) -> None:
+        other, client = self.connect(), self.connect()
+        for received in (other, client):
+            received.got()
+        socket = self.sockets[-1]
+        socket.emit("one")
+        socket.volatile.emit("volatile")
+        socket.emit("asks", ack=lambda: None)
+        events = [json.loads(str(event).lstrip("0123456789")) for event in client.got()]
+        self.assertEqual([len(event) for event in events], [2, 1, 1])
+        self.assertEqual(other.got(), [])
+        client.vanishes()
+        socket.emit("late")
+        back = self.connect(pid=socket.pid, offset=events[0][1])
+        self.assertTrue(self.sockets[-1].recovered)
+        self.assertEqual(len(back.got()), 1)
+
     def test_middleware_can_be_asked_again(self) -> None:
         self.io, self.clock = new_io(recovery_window=120, recovery_skips_middleware=False)
         self.io.on("connection", self.sockets.append)

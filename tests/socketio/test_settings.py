@@ -40,6 +40,7 @@ class SettingsTests(SynchronousTestCase):
     def test_sizes_are_whole_numbers(self) -> None:
         self.assert_refused("max_http_buffer_size", 0, 1e6, "1")
         self.assert_refused("max_sessions", 0)
+        self.assert_refused("max_namespaces", 0, 1.5)
         self.assert_refused("max_attachments", -1, 1.5)
 
     def test_a_cookie_has_a_name_that_is_a_token(self) -> None:

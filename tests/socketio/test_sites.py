@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, FileBodyProducer, readBody
 from twisted.web.resource import Resource
@@ -18,13 +20,14 @@ from hunchensocket_tx.socketio.errors import ConnectRefused
 from hunchensocket_tx.socketio.resource import SocketIOResource
 from hunchensocket_tx.socketio.server import SocketIO
 from hunchensocket_tx.socketio.socket import Socket
+from tests.socketio.api_support import LATEST, SECOND
 
 
 class SiteTests(TestCase):
     """What the first example does."""
 
     def setUp(self) -> None:
-        self.io = io = SocketIO()
+        self.io = io = SocketIO(max_namespaces=3)
         self.reasons: list[str] = []
         self.left: Deferred[None] = Deferred()
 
@@ -79,6 +82,8 @@ class SiteTests(TestCase):
         await stream.receive()
         stream.send("40")
         self.assertTrue(str(await stream.receive()).startswith('40{"sid":'))
+        while not all(socket.listeners("say") for socket in self.io.of("/").sockets.values()):
+            await deferLater(reactor, 0, lambda: None)
         return stream
 
     async def second(self) -> WebSocketStream:
@@ -117,6 +122,64 @@ class SiteTests(TestCase):
         self.assertEqual(await waiting, '42["said",1]\x1e431["done"]')
         await self.http(session, "1")
         self.assertEqual(self.reasons, ["transport close"])
+
+    async def polling(self, generation: int, asks: str = "") -> str:
+        """Return the URL of a new session that polls."""
+        opened = await self.http(f"?EIO={generation}&transport=polling&b64=1")
+        sid = json.loads(opened[opened.index("{") : opened.index("}") + 1])["sid"]
+        url = f"?EIO={generation}&transport=polling&b64=1&sid={sid}"
+        if asks:
+            await self.http(url, asks)
+            self.assertTrue((await self.http(url)).startswith("40"))
+        return url
+
+    async def test_there_is_a_most_of_namespaces(self) -> None:
+        url = await self.polling(LATEST, "40")
+        self.io.of(re.compile("/."))
+        await self.http(url, "40/a,\x1e40/b,\x1e40/c,\x1e42/a,[1]")
+        answers = (await self.http(url)).split("\x1e")
+        self.assertEqual([answer[:5] for answer in answers], ["40/a,", "40/b,", "44/c,"])
+        self.assertEqual(answers[2], '44/c,{"message":"Too many namespaces"}')
+
+    def get(self, url: str) -> Deferred[str]:
+        return Deferred.fromCoroutine(self.http(url))
+
+    async def poll(self, url: str) -> Deferred[str]:
+        """Have a GET wait; returns a Deferred of its answer."""
+        (session,) = self.resource.sessions
+        answered = self.get(url)
+        while not session.is_writable:
+            await deferLater(reactor, 0, lambda: None)
+        return answered
+
+    async def test_who_polls_is_told_before_the_session_ends(self) -> None:
+        """By an answer of its own, as clients see the end of a session at once, and events later."""
+        for generation, told, closed in ((LATEST, "41", "1"), (SECOND, "2:41", "1:1")):
+            for waits in (True, False):
+                url = await self.polling(generation, "40" if generation == LATEST else "")
+                (socket,) = self.io.of("/").sockets.values()
+                waiting = await self.poll(url) if waits else None
+                self.left = Deferred()
+                socket.disconnect(close=True)
+                self.assertEqual(await (waiting or self.get(url)), told)
+                self.assertEqual(await self.http(url), closed)
+                self.assertEqual(self.resource.sessions, [])
+
+    async def test_who_polls_is_told_that_the_server_closes(self) -> None:
+        url = await self.polling(LATEST, "40")
+        waiting = await self.poll(url)
+        await self.io.close()
+        self.assertEqual(await waiting, "1")
+        self.assertEqual(self.reasons, ["server shutting down"])
+
+    async def test_who_polls_is_told_that_it_is_refused_and_may_stay(self) -> None:
+        url = await self.polling(SECOND)
+        waiting = await self.poll(url)
+        await self.http(url, "11:40/admin?a,")
+        self.assertEqual(await waiting, '25:44/admin,"Not authorized"')
+        waiting = await self.poll(url)
+        await self.http(url, '19:42["say","lobby",1]')
+        self.assertEqual(await waiting, '12:42["said",1]')
 
     async def test_an_older_client_is_connected_in_the_first_answer(self) -> None:
         opened = await self.http("?EIO=3&transport=polling&b64=1")

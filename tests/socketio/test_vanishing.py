@@ -33,8 +33,10 @@ class VanishingTests(TestCase):
         self.resource = SocketIOResource(io, reactor=self.clock)
         root = Resource()
         root.putChild(b"socket.io", self.resource)
-        site = Site(root, timeout=None)
-        port: Any = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
+        site: Any = Site(root, timeout=None)
+        site.log = lambda request: None  # events of the log are kept until somebody reads it
+        listening: Any = reactor
+        port = listening.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.address = port.getHost()
 

@@ -1,4 +1,4 @@
-"""This package: ``python -m benchmarks.socketio.servers.ours PORT``.
+"""Hunchensocket itself: ``python -m benchmarks.socketio.servers.ours PORT``.
 
 A ``SocketIOResource`` in a site without an access log, as the others have none.
 """
@@ -15,7 +15,7 @@ from hunchensocket_tx.socketio import SocketIO, SocketIOResource
 
 reactor: Any = twisted.internet.reactor
 settings = Settings(compression=False)
-io = SocketIO()
+io = SocketIO(ping_interval=120)
 
 
 @io.on("connection")

@@ -12,7 +12,7 @@ import socketio
 from aiohttp import web
 
 logging.disable(logging.CRITICAL)
-io = socketio.AsyncServer(async_mode="aiohttp")
+io = socketio.AsyncServer(async_mode="aiohttp", ping_interval=120)
 app = web.Application()
 io.attach(app)
 

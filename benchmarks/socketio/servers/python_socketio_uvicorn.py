@@ -11,7 +11,7 @@ import socketio
 import uvicorn
 
 logging.disable(logging.CRITICAL)
-io = socketio.AsyncServer(async_mode="asgi")
+io = socketio.AsyncServer(async_mode="asgi", ping_interval=120)
 
 
 @io.on("echo")  # type: ignore[untyped-decorator]

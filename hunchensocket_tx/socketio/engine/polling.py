@@ -7,36 +7,24 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
-from twisted.web.server import Request
 
-from hunchensocket_tx.socketio.answers import BAD_REQUEST, TOO_LARGE, answer, answer_error, read_body
+from hunchensocket_tx.socketio.answers import BAD_REQUEST, JSON
+from hunchensocket_tx.socketio.engine.exchange import Exchange
 from hunchensocket_tx.socketio.engine.session import EngineSession
 from hunchensocket_tx.socketio.errors import PayloadError
 from hunchensocket_tx.socketio.session import Outgoing
 from hunchensocket_tx.socketio.wire.engine import EnginePacket, EngineType
 from hunchensocket_tx.socketio.wire.jsonp import SCRIPT, jsonp_answer, jsonp_body
 
-__all__ = ["PollingTransport", "script_index"]
+__all__ = ["PollingTransport"]
 
 CLOSE, MESSAGE, NOOP = EngineType.CLOSE, EngineType.MESSAGE, EngineType.NOOP
 
-INDEX_DIGITS = 16
+OVERHEAD = 64
+"""Bytes that a packet takes beside its data while it is queued, about."""
 
 PAGE = b"text/html"
 """What POSTs are answered as: scripts send them with a form, and a browser must not offer to save the answer."""
-
-
-def script_index(request: Request) -> str | None:
-    """Return the number of the function that an answer is to call (JSONP), or None if it is to be plain.
-
-    :raises PayloadError: if it is no number.
-    """
-    values = (request.args or {}).get(b"j")
-    if values is None:
-        return None
-    if not values[-1].isdigit() or len(values[-1]) > INDEX_DIGITS:
-        raise PayloadError("the index of a script is no number")
-    return str(values[-1].decode())
 
 
 class PollingTransport:
@@ -52,7 +40,7 @@ class PollingTransport:
 
     def __init__(self, session: EngineSession) -> None:
         self._session = session
-        self._waiting: Request | None = None
+        self._waiting: Exchange | None = None
         self._queue: list[Outgoing | EnginePacket] = []
         self._size = 0  # of what is queued
         self._holding = False  # a POST is being read: what it has answered goes out together
@@ -75,21 +63,22 @@ class PollingTransport:
         """Send a packet of the application's: with the GET that waits, or that comes next."""
         self._queue.append(outgoing)
         for message in outgoing.messages:
-            self._size += len(message)
+            self._size += len(message) + OVERHEAD
         self._flush_or_check()
 
     def send_packet(self, packet: EnginePacket) -> None:
         """Send a packet of Engine.IO's own."""
         self._queue.append(packet)
-        self._size += len(packet.data)
+        self._size += len(packet.data) + OVERHEAD
         self._flush_or_check()
 
     def close(self) -> None:
-        """Tell the client, with the GET that waits or the next one, if that comes in time."""
-        self._queue.append(EnginePacket(CLOSE))
-        if self._waiting is not None:
-            self._flush()
-            self._session.forget()
+        """Tell the client, with the GET that waits or the next one, if that comes in time.
+
+        Nothing else is in that answer, as clients of 4.x see its end before the packets of Socket.IO in it.
+        """
+        if self._waiting is not None and not self._queue:
+            self._say_closed()
         else:
             self._closing = True
             server = self._session.server
@@ -104,42 +93,37 @@ class PollingTransport:
 
     # What comes over HTTP
 
-    def poll(self, request: Request) -> None:
+    def poll(self, exchange: Exchange) -> None:
         """Take a GET: answer it with what there is, or else let it wait."""
         session = self._session
         if self._waiting is not None:
             session.fail("transport error", "it polls twice at a time")
-            answer_error(request, BAD_REQUEST)
+            exchange.answer(BAD_REQUEST.body, JSON, BAD_REQUEST.status)
             return
         session.heard()
-        self._waiting = request
+        self._waiting = exchange
         if self._queue and not self._holding:
             self._flush()
-            if self._closing:
-                self._stop_timer()
-                session.forget()
+        elif self._closing and not self._queue:
+            self._say_closed()
         else:
-            request.notifyFinish().addErrback(self._poll_lost, request)
+            exchange.when_lost(self._poll_lost)
             if session.probe is not None:
                 session.probe.poll_waits()
 
-    def receive(self, request: Request) -> None:
+    def receive(self, exchange: Exchange, body: bytes, content_type: str) -> None:
         """Take a POST, and answer it."""
         session = self._session
-        body = read_body(request, session.server.settings.max_http_buffer_size)
-        if body is None:
-            answer_error(request, TOO_LARGE)
-            return
         session.heard()
         if session.is_open:
             try:
-                packets = self._decode(request, body)
+                packets = self._decode(exchange, body, content_type)
             except PayloadError as error:
                 session.fail("parse error", f"it sends no payload: {error}")
-                answer_error(request, BAD_REQUEST)
+                exchange.answer(BAD_REQUEST.body, JSON, BAD_REQUEST.status)
                 return
             self._deliver(packets)
-        answer(request, b"ok", PAGE)
+        exchange.answer(b"ok", PAGE)
 
     def answer_noop(self) -> None:
         """Answer the GET that waits with nothing, so that the client can stop polling."""
@@ -156,11 +140,11 @@ class PollingTransport:
         self.answer_noop()
         return queue
 
-    def _decode(self, request: Request, body: bytes) -> list[EnginePacket]:
+    def _decode(self, exchange: Exchange, body: bytes, content_type: str) -> list[EnginePacket]:
         codec = self._session.codec
-        if script_index(request) is not None:
+        if exchange.index is not None:
             return codec.decode_payload(jsonp_body(body).encode(), "text/plain; charset=UTF-8")
-        return codec.decode_payload(body, request.getHeader("content-type") or "")
+        return codec.decode_payload(body, content_type)
 
     def _deliver(self, packets: list[EnginePacket]) -> None:
         """Give packets to the session; answers to them that are made at once go out together."""
@@ -187,19 +171,18 @@ class PollingTransport:
 
     def _flush(self) -> None:
         """Answer the GET that waits with all that is queued."""
-        request, self._waiting = self._waiting, None
+        exchange, self._waiting = self._waiting, None
         queue, self._queue = self._queue, []
         self._size = 0
-        if request is None:
+        if exchange is None:
             return
-        index = script_index(request)
+        index = exchange.index
         binary = self._session.binary and index is None
         body, content_type = self._encode(queue, binary)
         if index is not None:
-            request.setHeader(b"x-xss-protection", b"0")  # which took scripts that repeat the query for an attack
-            answer(request, jsonp_answer(index, body.decode()), SCRIPT.encode())
+            exchange.answer(jsonp_answer(index, body.decode()), SCRIPT.encode())
         else:
-            answer(request, body, content_type.encode())
+            exchange.answer(body, content_type.encode())
 
     def _encode(self, queue: list[Outgoing | EnginePacket], binary: bool) -> tuple[bytes, str]:
         """Return a payload and its content type; one that is a broadcast and nothing else is made once for all."""
@@ -215,9 +198,15 @@ class PollingTransport:
             return payload
         return codec.encode_payload(_packets(queue), binary=binary)
 
-    def _poll_lost(self, _: object, request: Request) -> None:
+    def _say_closed(self) -> None:
+        self._queue.append(EnginePacket(CLOSE))
+        self._flush()
+        self._stop_timer()
+        self._session.forget()
+
+    def _poll_lost(self, exchange: Exchange) -> None:
         """End the session, as a client that closes the connection on which it polls is gone."""
-        if self._waiting is request:
+        if self._waiting is exchange:
             self._waiting = None
             self._session.lose("transport error")
 

@@ -21,16 +21,19 @@ from hunchensocket_tx.socketio.answers import (
     BUSY,
     FORBIDDEN,
     INTERNAL_ERROR,
+    TOO_LARGE,
     UNKNOWN_SESSION,
     UNKNOWN_TRANSPORT,
     UNSUPPORTED_PROTOCOL,
     RequestError,
     answer_error,
     is_gone,
+    read_body,
     reject,
 )
 from hunchensocket_tx.socketio.cors import admit_page, answer_preflight, judge_script
-from hunchensocket_tx.socketio.engine.polling import PollingTransport, script_index
+from hunchensocket_tx.socketio.engine.polling import PollingTransport
+from hunchensocket_tx.socketio.engine.request_exchange import RequestExchange
 from hunchensocket_tx.socketio.engine.session import EngineSession, Transport
 from hunchensocket_tx.socketio.engine.upgrade import Probe
 from hunchensocket_tx.socketio.engine.websocket import WebSocketTransport
@@ -49,6 +52,10 @@ PROTOCOLS = {"2": 3, "3": 3, "4": 4}
 
 SID_SIZE = 15
 """Random bytes of a session's id."""
+
+FIRST_PACKET_DELAY = 1 / 128
+"""Seconds between the opening of a WebSocket and its first packet, in Engine.IO 3. Clients that begin to listen
+when they know that it is open, as those of the protocol's test suite, lose what comes in one segment with that."""
 
 
 class EngineServer:
@@ -103,19 +110,37 @@ class EngineServer:
         sid = _parameter(request, b"sid")
         if sid is None:
             return self._handshake(request, transport)
-        session = self.sessions.get(sid)
+        session = self._find(sid)
         if session is None:
             return UNKNOWN_SESSION
         polling = session.transport
         if transport != polling.name or not isinstance(polling, PollingTransport):
             return BAD_REQUEST
+        exchange = RequestExchange(request, self, script_index(request))
         if request.method == b"GET":
-            polling.poll(request)
+            polling.poll(exchange)
         elif request.method == b"POST":
-            polling.receive(request)
+            body = read_body(request, self.settings.max_http_buffer_size)
+            if body is None:
+                return TOO_LARGE
+            polling.receive(exchange, body, request.getHeader("content-type") or "")
         else:
             return BAD_REQUEST
         return None
+
+    def polling_of(self, sid: str) -> PollingTransport | None:
+        """Return the polling of a session, if it is in use."""
+        session = self._find(sid)
+        transport = session.transport if session is not None else None
+        return transport if isinstance(transport, PollingTransport) else None
+
+    def _find(self, sid: str) -> EngineSession | None:
+        """Return a session by its id, unless its client has given no sign of life in time."""
+        session = self.sessions.get(sid)
+        if session is not None and session.is_late:
+            session.lose("ping timeout")
+            return None
+        return session
 
     def _judge_script(self, request: Request) -> RequestError | None:
         try:
@@ -158,7 +183,10 @@ class EngineServer:
         session = self._new_session(sid, protocol, Handshake.of(request, time()), binary=_takes_binary(request))
         transport = PollingTransport(session)
         self._begin(session, transport)
-        transport.poll(request)
+        if sid in self.sessions:
+            transport.poll(RequestExchange(request, self, script_index(request)))
+        else:  # it is over, and nothing can be said of that any more: too much was to be sent at once
+            answer_error(request, INTERNAL_ERROR)
 
     def _handshake_failed(self, failure: Failure, request: Request) -> None:
         if is_gone(request) and failure.check(CancelledError):
@@ -203,10 +231,21 @@ class EngineServer:
         binary: bool,
         stream: WebSocketStream,
         mutex: DeferredLock,
-    ) -> MessageHandler | None:
+    ) -> MessageHandler | Deferred[MessageHandler | None] | None:
         """Begin a session on a WebSocket (as a handshake handler does)."""
+        begin = partial(self._begin_websocket, sid, protocol, handshake, binary, stream)
+        if protocol >= 4:
+            return begin()
+        waited: Deferred[None] = Deferred()
+        self.clock.callLater(FIRST_PACKET_DELAY, partial(waited.callback, None))
+        return waited.addCallback(lambda _: begin())
+
+    def _begin_websocket(
+        self, sid: str, protocol: int, handshake: Handshake, binary: bool, stream: WebSocketStream
+    ) -> MessageHandler | None:
         if self._judge_number() is not None:  # others have come while its opening handshake was not complete
             stream.close(1013, BUSY.message)
+        if not stream.is_open:
             return None
         session = self._new_session(sid, protocol, handshake, binary=binary)
         transport = WebSocketTransport(session, stream, binary=binary)
@@ -215,7 +254,7 @@ class EngineServer:
 
     def _dispatch_probe(self, request: Request, sid: str) -> Accept | Reject:
         """Let a session on polling try a WebSocket."""
-        session = self.sessions.get(sid)
+        session = self._find(sid)
         if session is None:
             return reject(UNKNOWN_SESSION)
         if not self.upgrades:
@@ -282,6 +321,22 @@ class EngineServer:
         """Return the header fields that hand out a cookie for a session, if that is wanted."""
         name = self.settings.cookie
         return [] if name is None else [("Set-Cookie", f"{name}={sid}; Path=/; HttpOnly; SameSite=Lax")]
+
+
+INDEX_DIGITS = 16
+
+
+def script_index(request: Request) -> str | None:
+    """Return the number of the function that an answer is to call (JSONP), or None if it is to be plain.
+
+    :raises PayloadError: if it is no number.
+    """
+    values = (request.args or {}).get(b"j")
+    if values is None:
+        return None
+    if not values[-1].isdigit() or len(values[-1]) > INDEX_DIGITS:
+        raise PayloadError("the index of a script is no number")
+    return str(values[-1].decode())
 
 
 def _parameter(request: Request, name: bytes) -> str | None:

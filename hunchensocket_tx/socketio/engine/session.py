@@ -56,7 +56,8 @@ class EngineSession(Session):
     :ivar binary: whether polling may carry binary data; the client may have said no (``b64``).
     :ivar transport: the one in use.
     :ivar probe: the WebSocket that is being tried beside polling, if one is.
-    :ivar last_heard: when something came, in the clock's seconds; kept in Engine.IO 3 only.
+    :ivar last_heard: when something came, in the clock's seconds (Engine.IO 3), or from when the time until the
+        next ping counts, and that for its answer (Engine.IO 4).
     """
 
     _log = Logger()
@@ -112,12 +113,11 @@ class EngineSession(Session):
             told["maxPayload"] = settings.max_http_buffer_size
         transport.send_packet(EnginePacket(EngineType.OPEN, json.dumps(told, separators=(",", ":"))))
         self.last_heard = self.server.clock.seconds()
-        listener = opened(self)
+        self.listener = opened(self)
         if self._reason is None:
-            self.listener = listener
-            self._beat_later(settings.ping_interval + (settings.ping_timeout if self.protocol == 3 else 0))
+            self._beat_later()
         else:  # it was closed at once
-            listener.session_closed(self._reason)
+            self._tell_end(self._reason)
 
     # What is above it uses (Session)
 
@@ -145,6 +145,7 @@ class EngineSession(Session):
         """End the session, once what was sent is out, or the client takes it no more."""
         if self._end(reason):
             self.transport.close()
+            self._tell_end(reason)
 
     # What transports use
 
@@ -163,7 +164,8 @@ class EngineSession(Session):
             self.transport.send_packet(EnginePacket(PONG, packet.data))
         elif kind is PONG and self._awaits_pong:
             self._awaits_pong = False
-            self._beat_later(self.server.settings.ping_interval)
+            self.last_heard += self.server.settings.ping_interval
+            self._beat_later()
 
     def heard(self) -> None:
         """Take notice that something came, which in Engine.IO 3 is all that is known of a client's life."""
@@ -178,6 +180,7 @@ class EngineSession(Session):
         if self._end(reason):
             self.transport.drop(farewell)
             self.forget()
+            self._tell_end(reason)
 
     def fail(self, reason: str, fault: str) -> None:
         """End the session at once, for a fault of its client."""
@@ -190,25 +193,50 @@ class EngineSession(Session):
         self.server.forget(self)
 
     def _end(self, reason: str) -> bool:
-        """Tell who is above that it is over, if it was not; return whether it was not."""
+        """Let the session be over, if it was not; return whether it was not."""
         if self._reason is not None:
             return False
         self._reason = reason
         self._stop_beat()
         if self.probe is not None:
             self.probe.stop()
-        listener = getattr(self, "listener", None)  # there is none yet while the session begins
-        if listener is not None:
-            del self.listener  # which knows this session
-            listener.session_closed(reason)
         return True
+
+    def _tell_end(self, reason: str) -> None:
+        """Tell who is above, if there is somebody yet, and let go of it, as it knows this session."""
+        listener = getattr(self, "listener", None)
+        if listener is None:
+            return
+        del self.listener
+        try:
+            listener.session_closed(reason)
+        except Exception:
+            self._log.failure("{session} is over, which could not be handled", session=self)
 
     # Heartbeats
 
-    def _beat_later(self, seconds: float) -> None:
+    @property
+    def is_late(self) -> bool:
+        """Whether a sign of life is overdue, even if no timer has said so yet."""
+        waits = self._reason is None and (self.protocol == 3 or self._awaits_pong)
+        return waits and self._time_left() <= 0
+
+    def _time_left(self) -> float:
+        """Return the seconds until the client has to have given a sign of life."""
+        settings = self.server.settings
+        return self.last_heard + settings.ping_interval + settings.ping_timeout - self.server.clock.seconds()
+
+    def _beat_later(self) -> None:
+        """Set the timer, for a time that does not depend on how late the last one was."""
         self._stop_beat()
-        beat = self._look_for_life if self.protocol == 3 else self._beat
-        self._timer = self.server.clock.callLater(seconds, beat)
+        left = self._time_left()
+        if self.protocol == 3:
+            beat = self._look_for_life
+        else:
+            beat = self._beat
+            if not self._awaits_pong:
+                left -= self.server.settings.ping_timeout
+        self._timer = self.server.clock.callLater(max(0.0, left), beat)
 
     def _stop_beat(self) -> None:
         timer, self._timer = self._timer, None
@@ -221,16 +249,15 @@ class EngineSession(Session):
             self.lose("ping timeout")
         else:
             self._awaits_pong = True
+            in_time = self.server.clock.seconds() - self.server.settings.ping_interval
+            self.last_heard = max(self.last_heard, in_time - PRECISION)  # later if this process was held up
             self.transport.send_packet(EnginePacket(PING))
             if self._reason is None:
-                self._beat_later(self.server.settings.ping_timeout)
+                self._beat_later()
 
     def _look_for_life(self) -> None:
         """End the session if the client has sent nothing for too long (Engine.IO 3)."""
-        settings = self.server.settings
-        due = self.last_heard + settings.ping_interval + settings.ping_timeout
-        left = due - self.server.clock.seconds()
-        if left > PRECISION:
-            self._beat_later(left)
+        if self._time_left() > PRECISION:
+            self._beat_later()
         else:
             self.lose("ping timeout")

@@ -121,5 +121,5 @@ class WebSocketTransport:
 
 
 def closing_name(end: CloseReason) -> str:
-    """Return what Socket.IO calls the end of a WebSocket: it closed, as either side may, or was closed for a fault."""
+    """Return what Socket.IO calls the end of a WebSocket: closed, as either side may, or for a fault."""
     return "transport close" if end.code in USUAL_CODES or end.code >= OWN_CODES else "transport error"

@@ -87,8 +87,10 @@ def begin_document(request: Request) -> None:
 
 
 def script(payload: str) -> bytes:
-    """Return the script that gives the client a payload; nothing in it can end the script before its time."""
-    return b"<script>_(%s);</script>" % dumps(payload).replace("/", "\\/").encode("ascii")
+    """Return the script that gives the client a payload; nothing in it can end the script before its time, nor, as
+    ``<!--`` and ``<script`` do, keep its own end from ending it."""
+    text = dumps(payload).replace("/", "\\/").replace("<", "\\u003c")
+    return b"<script>_(%s);</script>" % text.encode("ascii")
 
 
 def answer_document(request: Request, payload: str) -> None:

@@ -163,7 +163,7 @@ class FirstSession(Session):
         self.listener = listener
         self._has_begun = True
         if self._reason is not None:
-            listener.session_closed(self._reason)
+            self._tell_end(self._reason)
 
     def abandon(self) -> None:
         """Wait no longer for a client that is to be told of the end."""
@@ -264,7 +264,11 @@ class FirstSession(Session):
                 return
             if meaning.type is PacketType.CONNECT:
                 return  # it is connected from the start
-        self.listener.packet_received(meaning)
+        try:
+            self.listener.packet_received(meaning)
+        except Exception:
+            self._log.failure("session of {peer} ends: a packet cannot be handled", peer=self.handshake.address)
+            self._end("transport error")
 
     def _refuse(self, error: Exception) -> None:
         self._log.info("session of {peer}: {error}", peer=self.handshake.address, error=error)
@@ -307,7 +311,16 @@ class FirstSession(Session):
         elif not linger:
             self._let_go()
         if self._has_begun:
-            self.listener.session_closed(reason)
+            self._tell_end(reason)
+
+    def _tell_end(self, reason: str) -> None:
+        """Tell the listener, and let go of it, as it knows this session; its faults are no others' business."""
+        listener = self.listener
+        del self.listener
+        try:
+            listener.session_closed(reason)
+        except Exception:
+            self._log.failure("the end of a session of {peer} cannot be handled", peer=self.handshake.address)
 
     def _say_goodbye(self, transport: Transport) -> None:
         """Send what is left, and close the transport."""
@@ -381,5 +394,7 @@ class FirstSession(Session):
             if self._silent_since is None:
                 self._silent_since = now
             self._send(HEARTBEAT)
+            if self._transport is None:
+                return  # it was too slow for that, and is gone
         silent_since = now if self._silent_since is None else self._silent_since
         self._wait(min(self._beat_due, silent_since + patience) - now)

@@ -29,6 +29,10 @@ BINARY = "application/octet-stream"
 LENGTH_DIGITS = 10
 """Most digits of a length; what is longer is no body that anybody takes."""
 
+LONGEST_TEXT = 50_000
+"""Most characters of a text payload, where there is a choice: 1.x in browsers gives each to a function, as an
+argument of its own, and there may not be much more than 65,000."""
+
 STRING, BYTES, END_OF_LENGTH = 0, 1, 255
 
 
@@ -49,17 +53,20 @@ class Engine3:
         """Return the body that carries packets, and its content type (Engine.IO 3, encoding of payloads).
 
         Text that is not ASCII goes in a binary payload where it may, as it is the same in both dialects there.
+        Text that is long does, too, as clients of 1.x in browsers fail on it otherwise.
         """
         if not packets:
             return b"0:", TEXT
         texts = [_text(packet) for packet in packets]
-        if not "".join(texts).isascii():
-            if binary:
-                return _binary_payload(packets), BINARY
-            if self.dialect == 1:
-                texts = [text.encode().decode("latin-1") for text in texts]
-        elif binary and any(isinstance(packet.data, bytes) for packet in packets):
+        together = "".join(texts)
+        if binary and (
+            not together.isascii()
+            or len(together) > LONGEST_TEXT
+            or any(isinstance(packet.data, bytes) for packet in packets)
+        ):
             return _binary_payload(packets), BINARY
+        if self.dialect == 1 and not together.isascii():
+            texts = [text.encode().decode("latin-1") for text in texts]
         return "".join([f"{_units(text)}:{text}" for text in texts]).encode(), TEXT
 
     def decode_payload(self, body: bytes, content_type: str) -> list[EnginePacket]:

@@ -48,6 +48,9 @@ RECONNECT = "7:::1+0"
 MARK = "\ufffd"
 """Goes around the length of each packet, where there are several."""
 
+MOST_FIELDS = 1000
+"""Most fields of a query that a client gives with a namespace."""
+
 _PACKET = re.compile(r"([0-8])(?::([0-9]{0,15})(\+?)(?::([^:]*)(?::(.*))?)?)?\Z", re.DOTALL)
 _ANSWER = re.compile(r"([0-9]{1,15})(?:\+(.*))?\Z", re.DOTALL)
 _LENGTH = re.compile(rf"{MARK}([0-9]{{1,9}}){MARK}")
@@ -119,11 +122,17 @@ def understand(packet: FirstPacket) -> Packet | None:
     if kind is FirstType.CONNECT:
         name, _, query = packet.endpoint.partition("?")
         query = query or packet.data.removeprefix("?")
-        fields = dict(parse_qsl(query, keep_blank_values=True)) if query else None
-        return Packet(PacketType.CONNECT, name or "/", fields)
+        return Packet(PacketType.CONNECT, name or "/", _fields(query) if query else None)
     if kind is FirstType.DISCONNECT:
         return Packet(PacketType.DISCONNECT, packet.endpoint or "/")
     return None
+
+
+def _fields(query: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise PacketError("the query of a namespace has too many fields") from None
 
 
 def _understand_event(packet: FirstPacket) -> Packet | None:

@@ -1,13 +1,118 @@
-"""How clients are disconnected, and what handlers are told."""
+"""A client in a namespace, as its connection sees it: its events, its beginning and its end."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from hunchensocket_tx.socketio.socket import Socket
-from tests.socketio.api_support import LATEST, Client, new_io
+from tests.socketio.api_support import FIRST, LATEST, SECOND, Client, new_io
+
+
+class Failed(Exception):
+    """What handlers raise here."""
+
+
+class EventMiddlewareTests(TestCase):
+    """Who is asked about the events of a socket."""
+
+    def setUp(self) -> None:
+        self.io, self.clock = new_io()
+        self.client = Client(self.io, LATEST, "/")
+        self.client.got()
+        self.socket = self.client.socket()
+        self.seen: list[Any] = []
+        self.socket.on("say", lambda *values: self.seen.append(values))
+
+    def test_a_middleware_may_change_events(self) -> None:
+        @self.socket.use
+        def louder(event: list[Any]) -> None:
+            event[1] = event[1].upper()
+
+        self.client.says('21["say","x"]')
+        self.assertEqual(self.seen, [("X",)])
+        self.assertEqual(self.client.got(), ["31[null]"])
+
+    def test_a_middleware_may_refuse_events(self) -> None:
+        errors: list[Exception] = []
+
+        @self.socket.use
+        async def refuse(event: list[Any]) -> None:
+            raise Failed(event[1])
+
+        self.client.says('21["say","x"]')
+        self.assertEqual(len(self.flushLoggedErrors(Failed)), 1)
+        self.socket.on("error", errors.append)
+        self.client.says('21["say","y"]')
+        self.assertEqual(self.seen, [])
+        self.assertEqual([str(error) for error in errors], ["y"])
+        self.assertEqual(self.client.got(), [])
+        self.assertTrue(self.socket.connected)
+
+    def test_events_wait_for_a_middleware_and_for_handlers_behind_it(self) -> None:
+        decided: list[Deferred[None]] = []
+        done: Deferred[None] = Deferred()
+
+        @self.socket.use
+        def decide(event: list[Any]) -> Deferred[None]:
+            decided.append(Deferred())
+            return decided[-1]
+
+        self.socket.on("work", lambda: done)
+        self.client.says('2["work"]', '2["say",1]', '2["say",2]')
+        decided[0].callback(None)
+        self.assertEqual(len(decided), 1)
+        done.callback(None)
+        decided[1].callback(None)
+        self.assertEqual(self.seen, [(1,)])
+        self.client.vanishes()
+        decided[2].callback(None)
+        self.assertEqual(self.seen, [(1,)])
+
+
+class BeginningTests(TestCase):
+    """How it begins."""
+
+    def setUp(self) -> None:
+        self.io, self.clock = new_io()
+        self.seen: list[str] = []
+        self.io.on("connection", self.connection)
+
+    def connection(self, socket: Socket) -> None:
+        socket.on("x", lambda: self.seen.append("x"))
+        socket.on("disconnect", self.seen.append)
+        socket.emit("hello")
+
+    def asking(self, generation: int, transport: str) -> Client:
+        """Return a client that connects over some transport."""
+        client = Client(self.io, generation)
+        client.session.transport = transport
+        if generation == LATEST:
+            client.says("0")
+        return client
+
+    def test_over_a_websocket_a_new_client_gets_the_answer_apart_from_what_follows(self) -> None:
+        client = self.asking(LATEST, "websocket")
+        client.says('2["x"]')
+        self.assertEqual(len(client.got()), 1)
+        self.assertEqual(self.seen, [])
+        self.clock.advance(0.001)
+        self.assertEqual(client.got(), ['2["hello"]'])
+        self.assertEqual(self.seen, ["x"])
+
+    def test_others_get_all_at_once(self) -> None:
+        for generation, transport in ((LATEST, "polling"), (SECOND, "websocket"), (FIRST, "websocket")):
+            self.assertEqual(len(self.asking(generation, transport).got()), 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_is_gone_between_them_has_never_been_there(self) -> None:
+        client = self.asking(LATEST, "websocket")
+        client.says('2["x"]', "1")
+        self.clock.advance(0.001)
+        self.assertEqual(self.seen, [])
+        self.assertEqual(len(client.got()), 1)
 
 
 class EndTests(TestCase):
