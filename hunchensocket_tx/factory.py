@@ -46,8 +46,7 @@ class GuardedSite(Site):
         reactor: IReactorTime | None = None,
         log_path: str | None = None,
     ) -> None:
-        make_request = partial(BoundedRequest, settings.max_body_size) if settings.max_body_size else None
-        super().__init__(root, make_request, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
+        super().__init__(root, reactor=reactor, logPath=log_path)  # type: ignore[no-untyped-call]
         self._settings = settings
         self._timers: Any = Timers(self.reactor)
 
@@ -74,6 +73,8 @@ class GuardedSite(Site):
 
     def _build_channel(self, addr: IAddress | None) -> Any:
         channel = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        if self._settings.max_body_size and self.requestFactory is Request:  # a HeadReader's have no bodies
+            channel.requestFactory = partial(BoundedRequest, self._settings.max_body_size)
         limit_head_time(channel, self._timers, self._settings.handshake_timeout)
         return channel
 

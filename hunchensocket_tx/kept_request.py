@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import SWITCHING
 from twisted.web.server import Request
 
+from hunchensocket_tx.bounded_request import BoundedRequest
 from hunchensocket_tx.head_request import HeadRequest
 from hunchensocket_tx.takeover import finish
 
@@ -52,7 +53,7 @@ class KeptRequest:
     def let_go(self) -> None:
         """Keep the head only, unless somebody waits for the request to be finished, or its class is their own."""
         request = self._request
-        if self._head or request.notifications or type(request) not in (Request, HeadRequest):
+        if self._head or request.notifications or type(request) not in (Request, BoundedRequest, HeadRequest):
             return
         if isinstance(request, HeadRequest) and request.is_untouched:
             self._head = request.head

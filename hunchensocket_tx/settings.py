@@ -63,8 +63,8 @@ class Settings:
     """Largest frame to accept, in bytes as announced, before inflating if compressed (RFC 6455 section 10.4)."""
 
     max_body_size: int = MEBIBYTE
-    """Largest body of a request that asks for no WebSocket, in bytes, on a site that this package makes; 0 for any.
-    Others are refused with 413. On a site of your own, have a proxy in front see to it."""
+    """Largest body of a request that asks for no WebSocket, in bytes, on a site that this package makes; 0 for
+    any. Others are refused with 413. On a site of your own, have a proxy in front see to it."""
 
     max_fragments: int = 131072
     """Most fragments of a message, empty ones included. Protects from messages without end."""

@@ -207,7 +207,7 @@ def has_line_for_itself(request: Request) -> bool:
     Not so if its answer is encoded (such as by gzip), as twisted.web has to end that.
     """
     channel: Any = request.channel
-    if not isinstance(channel, HTTPChannel) or not channel.persistent or request._encoder is not None:
+    if not isinstance(channel, HTTPChannel) or not channel.persistent or getattr(request, "_encoder", None):
         return False
     return not any(channel._dataBuffer) and not channel._buffer
 

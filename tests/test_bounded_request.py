@@ -20,7 +20,7 @@ LIMIT = 1000
 class Length(Resource):
     """Tells how many bytes came, and which fields of a form."""
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815
 
     def render(self, request: Request) -> bytes:
         """Answer."""

@@ -72,7 +72,7 @@ class Connection:
         self._pieces = 0  # bytes of a packet that is not complete
         self._waiting = 0  # bytes of events that wait for their turn
         self._searches: dict[str, object] | None = None  # namespaces that are being looked for
-        self._left: set[str] | None = None  # namespaces that the client may not know yet to have been taken out of
+        self._left: dict[str, None] | None = None  # what it has been taken out of lately, and may not know it yet
         self._timer: Timer | None = None
         self._closed = False
 
@@ -144,7 +144,7 @@ class Connection:
                 self._refuse(name, ConnectRefused("Too many namespaces"))
                 return
             if self._left is not None:
-                self._left.discard(name)
+                self._left.pop(name, None)
             self._connect(name, packet.data or {})
         elif self.session.protocol == NEWEST:
             self._bad("the client asks twice for a namespace")
@@ -268,8 +268,10 @@ class Connection:
         self.sockets.pop(name, None)
         if reason == BY_SERVER and self.session.protocol == NEWEST and not self._closed:
             if self._left is None:
-                self._left = set()
-            self._left.add(name)
+                self._left = {}
+            elif len(self._left) >= self.io.settings.max_namespaces:
+                del self._left[next(iter(self._left))]
+            self._left[name] = None
 
     # The end
 

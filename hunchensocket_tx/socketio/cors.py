@@ -79,9 +79,14 @@ def judge_script(request: Request, limits: Settings) -> Refusal | None:
     origin = _origin_of(referer.decode("latin-1")) if referer else None
     if origin is not None:
         return judge_page(_opening_request(request, (origin.encode("latin-1"),), limits), limits)
-    if site is None and referer is None:
-        return None  # no browser that is in use would say neither of a foreign page, unless that page wants it so
+    if site is None and referer is None and not _is_browser(request):
+        return None  # a browser says neither, over http, if a foreign page wants it so
     return Refusal(403, "pages of other sites may not connect", cause="origin")
+
+
+def _is_browser(request: Request) -> bool:
+    """Tell whether it is a browser, by its name: theirs begin alike, and pages cannot change that of a script."""
+    return bool((request.getHeader(b"user-agent") or b"").startswith(b"Mozilla/"))
 
 
 def _origin_of(url: str) -> str | None:

@@ -22,6 +22,7 @@ from hunchensocket_tx.socketio.operators import BroadcastOperator
 from hunchensocket_tx.socketio.recovery import RECOVERABLE_REASONS
 from hunchensocket_tx.socketio.session import Outgoing, Session
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType, Parser
+from hunchensocket_tx.timers import Timer
 
 __all__ = ["BY_CLIENT", "BY_SERVER", "NEWEST", "Home", "Line", "Member"]
 
@@ -95,6 +96,7 @@ class Member(CatchAll):
         "_connection",
         "_data",
         "_early",
+        "_greeting",
         "_queue",
         "connected",
         "handshake",
@@ -119,6 +121,7 @@ class Member(CatchAll):
         self._acks: Acks | None = None
         self._queue: EventQueue | None = self._new_queue()
         self._early: list[Outgoing] | None = []  # what is sent before the client knows that it is connected
+        self._greeting: Timer | None = None  # runs until the application is told
 
     @property
     def is_expected(self) -> bool:
@@ -149,14 +152,13 @@ class Member(CatchAll):
             self._connection.session.send(outgoing)
         session = self._connection.session
         if session.protocol == NEWEST and session.transport_name == "websocket":
-            self.namespace.io.clock.callLater(APART, self._greet)
+            self._greeting = self.namespace.io.clock.callLater(APART, self._greet)
         else:
             self._greet()
 
     def _greet(self) -> None:
         """Have the application told, and then get what events have come."""
-        if not self.connected:
-            return
+        self._greeting = None
         pending = self.namespace.greet(self)
         queue = self._queue
         if queue is not None:
@@ -170,6 +172,9 @@ class Member(CatchAll):
 
         :param reason: why, by one of Socket.IO's names.
         """
+        if self._greeting is not None:  # a client may say something and leave at once
+            self._greeting.cancel()
+            self._greet()
         if not self.connected and not self.is_expected:
             return
         was_connected, self.connected, self._early = self.connected, False, None

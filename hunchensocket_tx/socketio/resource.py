@@ -56,7 +56,7 @@ class EngineIOResource(WebSocketResource):
         (str or bytes), or a :class:`SessionListener`, which is told of the end, too.
     :param engine: timers and limits of sessions.
     :param settings: those of WebSockets, and which ``origins`` may connect, over whatever transport. Their pings,
-        compression and the limit to their messages are those of sessions.
+        compression and the limit to their messages are those of sessions, and slow peers are closed.
     :param reactor: where timers run; the global reactor by default.
     :param changes: single settings of WebSockets, as ``origins="*"``.
     """
@@ -74,6 +74,7 @@ class EngineIOResource(WebSocketResource):
         of_sessions: dict[str, Any] = {
             "compression": engine.compression,
             "max_message_size": engine.max_http_buffer_size,
+            "slow_peers": "close",  # as a packet may be several messages, of which none must be missing
             "ping_interval": 0,  # sessions have heartbeats of their own
             "websocket_timeout": 0,
         }
@@ -107,7 +108,7 @@ class EngineIOResource(WebSocketResource):
 
     def answer(self, request: Request) -> Any:
         """Answer a request that asks for no WebSocket."""
-        if self._stopped:
+        if self._stopped and not self.sessions:  # else somebody may come for the last packets
             request.setResponseCode(503)
             request.setHeader(b"retry-after", b"5")
             return b"the server is going away\n"

@@ -58,8 +58,8 @@ class SocketIOSettings:
     """Seconds that a client has to connect to a namespace (3.x and newer)."""
 
     max_http_buffer_size: int = 1_000_000
-    """Most bytes of a POST, and of a WebSocket's message; others are refused with 413, or close 1009. Above a MiB, raise
-    the setting ``max_body_size`` of sites that this package makes, too."""
+    """Most bytes of a POST, and of a WebSocket's message; others are refused with 413, or close 1009. Above a MiB,
+    raise the setting ``max_body_size`` of sites that this package makes, too."""
 
     max_attachments: int = 100
     """Most pieces of binary data in a packet."""
@@ -82,6 +82,10 @@ class SocketIOSettings:
     """Whether WebSockets agree on permessage-deflate. Browsers compress even the smallest message then, which
     costs both sides more than it saves unless messages are large."""
 
+    lean_polling: bool = True
+    """Whether connections on which clients poll are served past twisted.web, once it has answered a request on
+    each: several times as fast. Later requests of sessions are not seen by the resources above then."""
+
     cookie: str | None = None
     """Name of a cookie that carries the session's id, for load balancers that keep a client at a server."""
 
@@ -91,7 +95,7 @@ class SocketIOSettings:
     jsonp: bool = True
     """Whether to answer with scripts, for browsers that cannot do better. Pages of other sites could read them, so
     they are refused where the browser tells that it is one (``Sec-Fetch-Site``, else ``Referer``) and ``origins``
-    does not name it."""
+    does not name it, or where it tells neither."""
 
     allow_request: Callable[[Request], Any] | None = None
     """Asked about each handshake, over whatever transport: returns True, or False or a str that says why not; or a

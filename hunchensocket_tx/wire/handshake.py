@@ -181,6 +181,8 @@ def _judge_origin(origins: Sequence[str], settings: Settings, secure: bool, host
     parsed = parse_origin(origin)
     if parsed is not None and parsed == parse_origin(own):
         return None
+    if origin == host:  # no page has such an origin; the WebSockets of socket.io 0.9 on node say it so
+        return None
     return Refusal(
         403,
         f"only pages of {own} may connect (the server's setting 'origins' names others; behind a proxy, "

@@ -39,7 +39,7 @@ class Application:
     def __init__(self, cut: Callable[[int], None], **settings: Any) -> None:
         self.io = SocketIO(**settings)
         self._cut = cut
-        self._ends: defaultdict[str, Deferred[str]] = defaultdict(Deferred)
+        self._ends: defaultdict[str, Deferred[tuple[str, str | None]]] = defaultdict(Deferred)
         self._present = 0
         self._told = 0
         self.io.on("connection", self._connected)
@@ -171,6 +171,10 @@ class Application:
     def _end(self, socket: Socket) -> None:
         name = socket.handshake.query.get("name")
 
+        @socket.on("last_words")
+        def last_words(words: str) -> None:
+            socket.data["last words"] = words
+
         @socket.on("cut")
         def cut() -> None:
             self._cut(int(socket.handshake.headers["host"].rpartition(":")[2]))
@@ -178,10 +182,10 @@ class Application:
         @socket.on("disconnect")
         def disconnected(reason: str) -> None:
             if name is not None and not self._ends[name].called:
-                self._ends[name].callback(reason)
+                self._ends[name].callback((reason, socket.data.get("last words")))
 
         @socket.on("end_of")
-        def end_of(name: str) -> Deferred[str]:
+        def end_of(name: str) -> Deferred[tuple[str, str | None]]:
             return self._ends[name]
 
     def _crowd(self, socket: Socket) -> None:

@@ -273,20 +273,21 @@ class SocketIOConversations(TestCase):
                 "still": ["here"],
                 "reason": self.since(1, "io server disconnect", "booted"),
                 "connected": False,
-                "told": ["server namespace disconnect"],
+                "told": ["server namespace disconnect", None],
             }
             self.assertEqual(told, expected, transport)
 
     def test_the_server_is_told_when_it_disconnects(self) -> None:
         reason = self.since(1, "io client disconnect", "booted")
-        self.check("client_disconnects", {"reason": reason, "told": ["client namespace disconnect"]})
+        last_words = self.since(1, "farewell", None)
+        self.check("client_disconnects", {"reason": reason, "told": ["client namespace disconnect", last_words]})
 
     def test_it_comes_back_after_a_cut(self) -> None:
         for transport, told in self.told("reconnect"):
             reasons = self.since(1, ("transport close", "transport error"), (None,))
             self.assertIn(told.pop("reason", None), reasons, transport)
             if self.client.generation > 0:
-                self.assertIn(told["told"], (["transport close"], ["transport error"]), transport)
+                self.assertIn(told["told"], (["transport close", None], ["transport error", None]), transport)
             expected = {
                 "buffered": ["said while away"],
                 "sameId": False,

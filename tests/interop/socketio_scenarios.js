@@ -277,6 +277,7 @@ const scenarios = {
   async client_disconnects(client) {
     const name = `${Math.random()}`, socket = await client.connect({ query: { name } });
     const gone = next(socket, "disconnect"), told = ask(await client.shared(), "end_of", name);
+    if (client.generation > 0) { socket.emit("last_words", "farewell"); } // the first generation forgets to send them
     socket.disconnect();
     return { reason: (await gone)[0], told: await told };
   },

@@ -112,6 +112,7 @@ class Exchange(Protocol):
 
     def __init__(self, request: bytes) -> None:
         self._request = request
+        self._next: Exchange | None = None
         self.data = b""
         self.lost = False
 
@@ -120,10 +121,20 @@ class Exchange(Protocol):
         self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
-        self.data += data
+        if self._next is not None:
+            self._next.dataReceived(data)
+        else:
+            self.data += data
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = True
+        if self._next is not None:
+            self._next.connectionLost(reason)
+
+    def go_on(self, exchange: Exchange) -> None:
+        """Use the connection for another request."""
+        self._next = exchange
+        exchange.makeConnection(self.transport)
 
     def drop(self) -> None:
         """Close the connection."""
@@ -192,6 +203,9 @@ class Socket:
 class EngineCase(SynchronousTestCase):
     """Tests with a server and clients in memory, on a clock; every exchange is real HTTP or WebSocket."""
 
+    keeps_connections = False
+    """Whether requests are made on connections of earlier ones, if those are answered."""
+
     def serve(
         self,
         opened: Opened | None = None,
@@ -208,6 +222,7 @@ class EngineCase(SynchronousTestCase):
         root = Resource()
         root.putChild(b"engine.io", self.resource)
         self.memory = MemoryServer(factory=Site(root, reactor=self.clock), clock=self.clock)
+        self._kept: list[Exchange] = []
 
     def request(self, method: str, query: str, body: bytes | str = b"", **fields: str) -> Exchange:
         """Send an HTTP request on a connection of its own, and let the server answer."""
@@ -215,7 +230,13 @@ class EngineCase(SynchronousTestCase):
         lines = [f"{method} /engine.io/?{query} HTTP/1.1", "Host: localhost", f"Content-Length: {len(data)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
         exchange = Exchange("\r\n".join([*lines, "", ""]).encode() + data)
-        self.memory.result(self.memory.endpoint.connect(Factory.forProtocol(lambda: exchange)))
+        free = [other for other in self._kept if other.answered and not other.lost]
+        if free and self.keeps_connections:
+            self._kept.remove(free[0])
+            free[0].go_on(exchange)
+        else:
+            self.memory.result(self.memory.endpoint.connect(Factory.forProtocol(lambda: exchange)))
+        self._kept.append(exchange)
         self.memory.settle()
         return exchange
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import given
 from hypothesis.strategies import lists, one_of, sampled_from, text
@@ -136,6 +137,17 @@ class LatestTests(TestCase):
         self.assertTrue(client.session.is_open)
         client.says("0/admin,", "1/admin,", '2/admin,["late"]')
         self.assertFalse(client.session.is_open)
+
+    def test_that_is_remembered_of_some_only(self) -> None:
+        io, _ = new_io(max_namespaces=3)
+        io.of(re.compile("/."))
+        for late, is_open in (("e", True), ("c", True), ("b", False)):
+            client = Client(io, LATEST, "/")
+            for name in "abcde":
+                client.says(f"0/{name},")
+                client.socket(f"/{name}").disconnect()
+            client.says(f'2/{late},["late"]')
+            self.assertEqual(client.session.is_open, is_open)
 
     def test_a_server_that_is_closed_takes_nobody(self) -> None:
         self.io.close()

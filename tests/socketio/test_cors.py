@@ -68,6 +68,9 @@ class PageTests(EngineCase):
         for origins, fields, status in (
             ("same", {}, 200),
             ("same", {"Referer": own}, 200),
+            ("same", {"User_Agent": "Mozilla/5.0", "Referer": own}, 200),
+            ("same", {"User_Agent": "Mozilla/5.0"}, 403),
+            ("same", {"User_Agent": "node-XMLHttpRequest"}, 200),
             ("same", {"Referer": page}, 403),
             ("same", {"Referer": "about:blank"}, 403),
             ("same", {"Sec_Fetch_Site": "same-origin", "Referer": own}, 200),

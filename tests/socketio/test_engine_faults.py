@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from hunchensocket_tx import Settings
 from hunchensocket_tx.socketio.session import Session
 from tests.socketio.engine_support import EngineCase, Listener, Opened
@@ -47,6 +49,20 @@ class FaultTests(EngineCase):
         self.assertEqual(self.get(session).body, b"1")
         self.assert_over("forced close")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+
+class ClosingTests(EngineCase):
+    """The server goes away."""
+
+    def test_who_is_asked_about_then_gets_no_session(self) -> None:
+        asked: Deferred[bool] = Deferred()
+        self.serve(allow_request=lambda request: asked)
+        exchange = self.request("GET", "EIO=4&transport=polling")
+        self.assertEqual(exchange.status, 0)
+        self.successResultOf(self.engine.close("server shutting down"))
+        self.memory.settle()
+        self.assertEqual(exchange.status, 503)
+        self.assertEqual((self.opened.listeners, self.engine.sessions), ([], {}))
 
 
 class BoundTests(EngineCase):

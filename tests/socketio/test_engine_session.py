@@ -110,6 +110,43 @@ class HeartbeatTests(EngineCase):
         self.assertTrue(socket.closed)
         self.assert_over("ping timeout")
 
+    def test_the_time_that_answers_take_does_not_add_up(self) -> None:
+        self.serve(ping_interval=25, ping_timeout=20)
+        socket = self.websocket()
+        self.memory.advance(25)
+        for _ in range(3):
+            self.memory.advance(15)
+            socket.send("3")
+            socket.take()
+            self.memory.advance(9.75)
+            self.assertEqual(socket.take(), [])
+            self.memory.advance(0.25)
+            self.assertEqual(socket.take(), ["2"])
+
+    def test_who_is_asked_late_as_the_server_was_held_up_has_as_much_time_as_ever(self) -> None:
+        self.serve(ping_interval=25, ping_timeout=20)
+        socket = self.websocket()
+        socket.take()
+        self.clock.advance(60)
+        self.memory.settle()
+        self.assertEqual(socket.take(), ["2"])
+        self.memory.advance(19.75)
+        self.assertTrue(self.session.is_open)
+        self.memory.advance(0.5)
+        self.assert_over("ping timeout")
+
+    def test_who_comes_too_late_finds_no_session_even_if_timers_are_late_too(self) -> None:
+        for protocol, seconds in ((4, 20), (3, 45)):
+            self.serve(ping_interval=25, ping_timeout=20)
+            self.handshake(protocol)
+            if protocol == 4:
+                self.memory.advance(25)
+            self.clock.rightNow += seconds - 1  # and no timer has had its turn
+            self.assertIsNotNone(self.engine.polling_of(self.session.sid))
+            self.clock.rightNow += 1
+            self.assertIsNone(self.engine.polling_of(self.session.sid))
+            self.assert_over("ping timeout")
+
     def test_a_client_of_protocol_3_asks_and_is_answered(self) -> None:
         self.serve()
         session = self.handshake(3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hunchensocket_tx import Settings
+from hunchensocket_tx.socketio.engine.server import FIRST_PACKET_DELAY
 from hunchensocket_tx.socketio.session import Outgoing
+from hunchensocket_tx.wire.events import Message
 from tests.socketio.engine_support import EngineCase, Opened
 
 
@@ -20,6 +22,20 @@ class WebSocketTests(EngineCase):
             socket.send("4hello", "4", "4€", binary)
             self.assertEqual(self.opened.last.messages, ["hello", "", "€", b"\x01\x02"])
             self.assertEqual(socket.take(), ["4hello", "4", "4€", binary])
+
+    def test_the_first_packet_does_not_come_along_with_the_opening_handshake(self) -> None:
+        messages: list[Message] = []
+        for protocol in (3, 4):
+            self.serve()
+            target = f"/engine.io/?EIO={protocol}&transport=websocket"
+            connecting = self.memory.connect(target, lambda stream, mutex: messages.append)
+            stream = self.memory.result(connecting)
+            self.memory.settle()
+            self.assertEqual(messages, [])
+            self.memory.advance(FIRST_PACKET_DELAY)
+            self.assertEqual(len(messages), 1)
+            messages.clear()
+            stream.abort()
 
     def test_binary_goes_as_text_where_the_client_or_its_version_has_nothing_else(self) -> None:
         for protocol, more, version, text in (

@@ -34,7 +34,7 @@ class FaultTests(SessionCase):
         self.session.disconnect()
         self.forgotten.clear()
         self.session = new_session(Timers(self.clock), self.forgotten.append)
-        self.listener = Faulty(self.session)
+        self.listener = self.faulty = Faulty(self.session)
         self.session.begin(self.listener)
 
     def test_what_a_listener_raises_ends_its_session_over_whatever_transport(self) -> None:
@@ -42,7 +42,7 @@ class FaultTests(SessionCase):
             for lasts in (True, False):
                 with self.subTest(fault=fault, lasts=lasts):
                     self.setUp()
-                    self.listener.fault = fault
+                    self.faulty.fault = fault
                     way = self.attach(lasts=lasts)
                     if lasts:
                         self.session.receive(EVENT)

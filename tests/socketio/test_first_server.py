@@ -170,6 +170,22 @@ class PermissionTests(ServerCase):
         await cancelled
         self.assertEqual(self.opened.listeners, [])
 
+    async def test_who_is_asked_about_when_all_sessions_end_gets_none(self) -> None:
+        asked: list[object] = []
+
+        def allow(request: object) -> Deferred[bool]:
+            asked.append(request)
+            return Deferred()
+
+        address = await self.serve(allow_request=allow)
+        client = await begin(self, address, "1/")
+        while not asked:
+            await ask(self, address, "0/")
+        await self.resource.first.close("server shutting down")
+        await client.closed
+        self.assertEqual(Answer(client.data).status, 503)
+        self.assertEqual(self.opened.listeners, [])
+
 
 class OriginTests(ServerCase):
     """Which pages may connect."""

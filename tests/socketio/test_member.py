@@ -107,12 +107,25 @@ class BeginningTests(TestCase):
             self.assertEqual(len(self.asking(generation, transport).got()), 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_who_is_gone_between_them_has_never_been_there(self) -> None:
+    def test_who_says_something_and_leaves_at_once_is_heard(self) -> None:
         client = self.asking(LATEST, "websocket")
         client.says('2["x"]', "1")
-        self.clock.advance(0.001)
-        self.assertEqual(self.seen, [])
-        self.assertEqual(len(client.got()), 1)
+        self.assertEqual(self.seen, ["x", "client namespace disconnect"])
+        self.assertEqual(client.got()[1:], ['2["hello"]'])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_is_cut_off_at_once_has_been_there(self) -> None:
+        client = self.asking(LATEST, "websocket")
+        client.connection.session_closed("transport close")
+        self.assertEqual(self.seen, ["transport close"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_application_may_end_it_when_it_hears_of_it_too_late(self) -> None:
+        self.io.on("connection", lambda socket: socket.disconnect())
+        client = self.asking(LATEST, "websocket")
+        client.says("1")
+        self.assertEqual(self.seen, ["server namespace disconnect"])
+        self.assertEqual(client.connection.sockets, {})
 
 
 class EndTests(TestCase):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.http import combinedLogFormatter
+from twisted.web.resource import EncodingResourceWrapper, Resource
+from twisted.web.server import GzipEncoderFactory, Site
 
 from hunchensocket_tx import Settings, WebSocketFactory
 from hunchensocket_tx.lane_transport import LaneTransport
 from hunchensocket_tx.socketio.engine.polling_connection import PollingConnection
 from tests.harness import serve_tls, turns_until
 from tests.socketio.engine_support import EngineResource, Opened
+from tests.socketio.test_engine_polling import PollingTests
+from tests.socketio.test_engine_session import EndingTests as SessionEndingTests
 from tests.support import RawClient, connect, serve
 
 HANDSHAKE = b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -28,6 +31,39 @@ class Page(Resource):
         return b"page" * 50_000
 
 
+class Strict(Resource):
+    """Adds a field to all answers."""
+
+    def __init__(self, inner: Resource) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def getChild(self, path: bytes, request: Any) -> Any:
+        request.setHeader(b"strict-transport-security", b"max-age=1")
+        return self.inner.getChildWithDefault(path, request)
+
+
+class KeptPollingTests(PollingTests):
+    """All that polling does, on connections that are kept: most of it goes past twisted.web."""
+
+    keeps_connections = True
+
+
+class LeftPollingTests(PollingTests):
+    """Likewise where that is not wanted."""
+
+    keeps_connections = True
+
+    def serve(self, opened: Opened | None = None, **settings: Any) -> None:
+        super().serve(opened, lean_polling=False, **settings)
+
+
+class KeptSessionTests(SessionEndingTests):
+    """How sessions end, on connections that are kept."""
+
+    keeps_connections = True
+
+
 class KeptTests(TestCase):
     """Real connections."""
 
@@ -41,9 +77,10 @@ class KeptTests(TestCase):
 
         self.patch(PollingConnection, "makeConnection", note)
 
-    def site(self, kind: Any = Site, **settings: Any) -> Any:
+    def site(self, kind: Any = Site, *, lean: bool = True, **settings: Any) -> Any:
         """Return a site with sessions that echo, and a page."""
-        resource = EngineResource(Opened(echo=True), limits=Settings(compression=False, **settings))
+        limits = Settings(compression=False, **settings)
+        resource = EngineResource(Opened(echo=True), limits=limits, lean_polling=lean)
         self.addCleanup(self.end_sessions, resource)
         root = Resource()
         root.putChild(b"engine.io", resource)
@@ -89,7 +126,26 @@ class KeptTests(TestCase):
                 await self.begin(client)
                 await self.echo(client)
                 self.assertIsInstance(self.made.pop().transport, LaneTransport)
-                self.assertEqual(self.logged, [b"GET"])
+                self.assertEqual(self.logged, [b"GET", b"POST", b"GET", b"POST", b"GET"])
+
+    async def test_each_answer_is_logged_and_has_what_others_add(self) -> None:
+        site = self.site()
+        site.resource = Strict(site.resource)
+        lines: list[str] = []
+        site.log = lambda request: lines.append(combinedLogFormatter("[now]", request))
+        client = await connect(self, await serve(self, site))
+        await self.begin(client)
+        await self.echo(client)
+        self.assertIn(b"\r\nStrict-Transport-Security: max-age=1\r\n", client.data)
+        answers = [line.split('"')[3:5] for line in lines[1:3]]
+        self.assertEqual(
+            answers,
+            [
+                [f"POST /engine.io/?EIO=4&transport=polling&sid={self.sid.decode()} HTTP/1.1", " 200 2 "],
+                [f"GET /engine.io/?EIO=4&transport=polling&sid={self.sid.decode()} HTTP/1.1", " 200 4 "],
+            ],
+        )
+        self.assertTrue(all(line.startswith('"127.0.0.1" ') for line in lines), lines)
 
     async def test_so_it_is_with_tls(self) -> None:
         port, endpoint = await serve_tls(self, self.site())
@@ -122,8 +178,17 @@ class KeptTests(TestCase):
         self.assertEqual(len(self.made), 1)
         self.assertEqual(self.logged, [b"GET"] * 3)
 
-    async def test_nobody_is_without_the_fast_lane(self) -> None:
+    async def test_so_it_is_without_the_fast_lane(self) -> None:
         client = await connect(self, await serve(self, self.site(fast_lane=False)))
+        await self.begin(client)
+        for _ in range(3):
+            await self.echo(client)
+            await self.page(client)
+        self.assertEqual(len(self.made), 3)
+        self.assertNotIsInstance(self.made[0].transport, LaneTransport)
+
+    async def test_nobody_is_if_that_is_not_wanted(self) -> None:
+        client = await connect(self, await serve(self, self.site(lean=False)))
         await self.begin(client)
         await self.echo(client)
         self.assertEqual(self.made, [])
@@ -136,6 +201,15 @@ class KeptTests(TestCase):
             client = await connect(self, await serve(self, self.site()))
             await self.begin(client, first=first)
             await client.closed
+        self.assertEqual(self.made, [])
+
+    async def test_an_answer_that_is_encoded_comes_to_its_end(self) -> None:
+        site = self.site()
+        inner = site.resource.children[b"engine.io"]
+        site.resource.putChild(b"engine.io", EncodingResourceWrapper(inner, [GzipEncoderFactory()]))
+        client = await connect(self, await serve(self, site))
+        client.write(HANDSHAKE.replace(b"Host", b"Accept-Encoding: gzip\r\nHost"))
+        await client.until(lambda data: data.endswith(b"\r\n0\r\n\r\n"))
         self.assertEqual(self.made, [])
 
     async def test_a_client_that_leaves_is_noticed(self) -> None:

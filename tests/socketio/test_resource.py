@@ -13,7 +13,7 @@ from twisted.web.client import Agent, readBody
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from hunchensocket_tx import HandshakeRefused, WebSocketStream, connect
+from hunchensocket_tx import HandshakeRefused, Settings, WebSocketStream, connect
 from hunchensocket_tx.socketio import EngineIOResource, Session, SocketIO, SocketIOResource
 from hunchensocket_tx.wire.events import Message
 
@@ -154,6 +154,13 @@ class EngineIOResourceTests(ResourceCase):
         for message in sent:
             stream.send(message)
         self.assertEqual([await stream.receive() for _ in sent], sent)
+
+    def test_slow_clients_are_closed_whatever_is_said_of_other_websockets(self) -> None:
+        for slow_peers in ("drop", "wait"):
+            resource = EngineIOResource(
+                lambda session: session.send_message, settings=Settings(slow_peers=slow_peers)
+            )
+            self.assertEqual(resource.settings.slow_peers, "close")
 
     async def test_a_listener_is_told_of_the_end(self) -> None:
         ends: list[str] = []

@@ -11,7 +11,7 @@ from twisted.web.resource import Resource
 
 from hunchensocket_tx import Settings
 from hunchensocket_tx.factory import GuardedSite
-from hunchensocket_tx.socketio import SocketIO, SocketIOResource
+from hunchensocket_tx.socketio import Socket, SocketIO, SocketIOResource
 
 reactor: Any = twisted.internet.reactor
 settings = Settings(compression=False)
@@ -19,7 +19,7 @@ io = SocketIO(ping_interval=120)
 
 
 @io.on("connection")
-def connection(socket: Any) -> None:
+def connection(socket: Socket) -> None:
     """Take part."""
 
     @socket.on("echo")

@@ -11,10 +11,8 @@ back, with every byte that has come.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
-from time import time
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.interfaces import (
@@ -26,24 +24,29 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES, datetimeToString
 from twisted.web.server import Request
 from zope.interface import implementer
 
+from hunchensocket_tx.client_address import set_client_address
 from hunchensocket_tx.head_request import HeadRequest
 from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.socketio.answers import TEXT
 from hunchensocket_tx.socketio.cors import admit_page
 from hunchensocket_tx.socketio.engine.exchange import Exchange
+from hunchensocket_tx.socketio.engine.lean_http import (
+    Head,
+    Unusual,
+    content_type_of,
+    field_lines,
+    make_answer,
+    read_head,
+)
 from hunchensocket_tx.socketio.engine.polling import PollingTransport
 from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.takeover import redirect
 from hunchensocket_tx.timers import Timer, Timers
 
 __all__ = ["PollingConnection", "PollingOwner"]
-
-MAX_HEAD = 16384
-"""Bytes of a head, as in twisted.web."""
 
 MAX_BODY = 65536
 """Bytes of a POST to serve here: larger ones twisted.web collects better."""
@@ -54,12 +57,23 @@ MAX_EARLY = 65536
 MAX_KNOWN = 4
 """Heads to remember: a client has one for GETs and one for POSTs."""
 
-MAX_DIGITS = 9
+OWN_FIELDS = b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+"""Of each answer, as :func:`prepare_answer` sets them."""
 
-_LINE = re.compile(rb"(GET|POST) ([!->@-~]+)\?([!-~]+) HTTP/1\.1\r\n")
-_FIELD = re.compile(rb"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)")
-_LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
-_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"expect", b"trailer", b"upgrade"})
+NOT_OF_OTHERS = frozenset(
+    {
+        b"cache-control",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"date",
+        b"server",
+        b"set-cookie",
+        b"vary",
+        b"x-content-type-options",
+    }
+)
+"""Fields of an answer that are its own."""
 
 
 class PollingOwner(Protocol):
@@ -77,31 +91,38 @@ class PollingOwner(Protocol):
         """Return the polling of a session, if it is in use."""
 
 
-class _Unusual(Exception):
-    """twisted.web is to serve a request."""
-
-
 class _Known(NamedTuple):
     """What is known of all requests with the same fields.
 
+    :ivar asked: those, but for the length of the body.
     :ivar content_type: of what a POST brings.
-    :ivar fields: of the answer.
+    :ivar answered: fields of the answer.
     """
 
+    asked: bytes
     content_type: str
-    fields: bytes
+    answered: bytes
 
 
-class _Parts(NamedTuple):
-    """A request that is complete.
+class _Logged:
+    """What the access log is told of: a request of twisted.web's as soon as somebody looks into it.
 
-    :ivar size: how many bytes it has.
+    :param head: of the request.
     """
 
-    polling: PollingTransport
-    known: _Known
-    body: bytes | None
-    size: int
+    __slots__ = ("_connection", "_head", "_request", "code", "sentLength")
+
+    def __init__(self, head: bytes, connection: PollingConnection, status: int, sent: int) -> None:
+        self._head = head
+        self._connection = connection
+        self._request: HeadRequest | None = None
+        self.code = status
+        self.sentLength = sent
+
+    def __getattr__(self, name: str) -> Any:
+        if self._request is None:
+            self._request = self._connection.request_of(self._head)
+        return getattr(self._request, name)
 
 
 @implementer(IProtocol, IPushProducer)
@@ -118,6 +139,7 @@ class PollingConnection:
         "_data",
         "_is_idle",
         "_known",
+        "_line",
         "_lost",
         "_owner",
         "_path",
@@ -126,6 +148,7 @@ class PollingConnection:
         "_successor",
         "_timer",
         "_under_way",
+        "_with_all",
         "site",
         "transport",
     )
@@ -139,6 +162,8 @@ class PollingConnection:
         self._is_idle = False  # no answer was sent since the last look
         self._data = b""
         self._known: dict[bytes, _Known] = {}
+        self._with_all = _fields_of_others(request)
+        self._line = b""
         self._under_way: _Known | None = None  # what is to be answered
         self._lost: Callable[[Exchange], None] | None = None
         self._reads = True  # the client takes its answers
@@ -206,6 +231,12 @@ class PollingConnection:
         """Tell whether this is TLS."""
         return ISSLTransport.providedBy(self.transport)
 
+    def request_of(self, head: bytes) -> HeadRequest:
+        """Return a request as twisted.web has it."""
+        request = HeadRequest(head, self)
+        set_client_address(request, self._owner.limits)
+        return request
+
     # What polling asks of an exchange
 
     def when_lost(self, lost: Callable[[Exchange], None]) -> None:
@@ -219,10 +250,8 @@ class PollingConnection:
             return  # the client is gone
         self._lost = None
         self._is_idle = False
-        self.transport.write(
-            b"HTTP/1.1 %d %b\r\n%b%bContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
-            % (status, RESPONSES[status], known.fields, _date(), content_type, len(body), body)
-        )
+        self.transport.write(make_answer(status, known.answered, content_type, body))
+        self.site.log(_Logged(self._line + known.asked, self, status, len(body)))
         if self._data and self._reads and not self._serving:
             self.transport.resumeProducing()
             self._serve()
@@ -233,91 +262,68 @@ class PollingConnection:
         """Serve the requests that are complete, one after the other."""
         self._serving = True
         try:
-            while self._data and self._under_way is None and self._reads:
-                parts = self._take_apart(self._data)
-                if parts is None:
-                    break
-                self._data = self._data[parts.size :]
-                self._under_way = parts.known
-                if parts.body is None:
-                    parts.polling.poll(self)
-                else:
-                    parts.polling.receive(self, parts.body, parts.known.content_type)
-        except _Unusual:
+            while self._data and self._under_way is None and self._reads and self._serve_next():
+                pass
+        except Unusual:
             self._give_back()
         finally:
             self._serving = False
 
-    def _take_apart(self, data: bytes) -> _Parts | None:
-        """Return the first request, as soon as it is complete.
+    def _serve_next(self) -> bool:
+        """Serve a request; return whether one was complete.
 
-        :raises _Unusual: if it is not to be served here.
+        :raises Unusual: if it is not to be served here.
         """
-        end = data.find(b"\r\n\r\n") + 4
-        line = _LINE.match(data)
-        if end < 4 or line is None:
-            if len(data) > MAX_HEAD or end >= 4:
-                raise _Unusual
-            return None
-        method, path, query = line.groups()
-        polling = self._polling_of(query) if path == self._path else None
-        if polling is None or end > MAX_HEAD:
-            raise _Unusual
-        if method == b"GET":
-            return _Parts(polling, self._know(data, data[line.end() - 2 : end - 4]), None, end)
-        size, fields = _without_length(data, line.end() - 2, end - 4)
-        if size > min(MAX_BODY, self._owner.settings.max_http_buffer_size):
-            raise _Unusual
-        known = self._know(data, fields)
-        if len(data) < end + size:
-            return None
-        return _Parts(polling, known, data[end : end + size], end + size)
+        data = self._data
+        head = read_head(data)
+        if head is None:
+            return False
+        polling = self._polling_of(head.parameters) if head.path == self._path else None
+        if polling is None:
+            raise Unusual
+        known = self._know(head)
+        if head.body_size is None:
+            self._data = data[head.size :]
+            self._line, self._under_way = head.line, known
+            polling.poll(self)
+            return True
+        if head.body_size > min(MAX_BODY, self._owner.settings.max_http_buffer_size):
+            raise Unusual
+        end = head.size + head.body_size
+        if len(data) < end:
+            return False
+        self._data = data[end:]
+        self._line, self._under_way = head.line, known
+        polling.receive(self, data[head.size : end], known.content_type)
+        return True
 
-    def _polling_of(self, query: bytes) -> PollingTransport | None:
-        """Return the polling of the session that a query names, if it is one."""
-        parameters = {name: value for name, _, value in [pair.partition(b"=") for pair in query.split(b"&")]}
-        if b"j" in parameters or b";" in query or parameters.get(b"transport") != b"polling":
+    def _polling_of(self, parameters: dict[bytes, bytes]) -> PollingTransport | None:
+        """Return the polling of the session that a query names, if it is one, and wants no scripts."""
+        if b"j" in parameters or parameters.get(b"transport") != b"polling":
             return None
         return self._owner.polling_of(parameters.get(b"sid", b"").decode("latin-1"))
 
-    def _know(self, data: bytes, fields: bytes) -> _Known:
-        """Return what is known of requests with such fields.
+    def _know(self, head: Head) -> _Known:
+        """Return what is known of requests with the same fields.
 
-        :param fields: each behind a CR LF.
-        :raises _Unusual: if they are not to be served here.
+        :raises Unusual: if they are not to be served here.
         """
-        known = self._known.get(fields)
+        known = self._known.get(head.fields)
         if known is None:
-            known = self._find_out(data, fields)
+            known = self._find_out(head)
             if len(self._known) == MAX_KNOWN:
                 self._known.clear()
-            self._known[fields] = known
+            self._known[head.fields] = known
         return known
 
-    def _find_out(self, data: bytes, fields: bytes) -> _Known:
-        position, content_type = 0, ""
-        while position < len(fields):
-            match = _FIELD.match(fields, position)
-            if match is None:
-                raise _Unusual
-            position = match.end()
-            name, value = match[1].lower(), match[2]
-            if name in _UNUSUAL or (name == b"connection" and value.strip().lower() != b"keep-alive"):
-                raise _Unusual
-            if name == b"content-type":
-                content_type = value.strip(b" \t").decode("latin-1")
-        request = HeadRequest(data[: data.index(b"\r\n")] + fields, self)
+    def _find_out(self, head: Head) -> _Known:
+        content_type = content_type_of(head.fields)
+        request = self.request_of(head.line + head.fields)
         if admit_page(request, self._owner.settings, self._owner.limits) is not None:
-            raise _Unusual
+            raise Unusual
         request.responseHeaders.removeHeader(b"date")
-        lines = [
-            b"%b: %b\r\n" % (name, value)
-            for name, values in request.responseHeaders.getAllRawHeaders()
-            for value in values
-        ]
-        return _Known(
-            content_type, b"".join([*lines, b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"])
-        )
+        lines = field_lines(request.responseHeaders.getAllRawHeaders())
+        return _Known(head.fields, content_type, b"".join((lines, self._with_all, OWN_FIELDS)))
 
     def _give_back(self) -> None:
         """Let twisted.web serve what has come, and what will."""
@@ -357,33 +363,11 @@ def _timers(reactor: IReactorTime) -> Timers:
     return Timers(reactor)
 
 
-def _without_length(data: bytes, start: int, end: int) -> tuple[int, bytes]:
-    """Return the length of a body, and the fields but for the one that says so.
-
-    :param start: where the fields start, each behind a CR LF.
-    :param end: where they end.
-    :raises _Unusual: if there is no such field, as it is usually written.
-    """
-    for name in _LENGTHS:
-        found = data.find(name, start, end)
-        if found >= 0:
-            break
-    else:
-        raise _Unusual
-    rest = data.index(b"\r\n", found + len(name))
-    digits = data[found + len(name) : rest]
-    if not digits.isdigit() or len(digits) > MAX_DIGITS:
-        raise _Unusual
-    return int(digits), data[start:found] + data[rest:end]
-
-
-_dated = (0, b"")
-
-
-def _date() -> bytes:
-    """Return the field that says when an answer was made."""
-    global _dated
-    now = int(time())
-    if now != _dated[0]:
-        _dated = now, b"Date: %b\r\n" % datetimeToString()
-    return _dated[1]
+def _fields_of_others(request: Request) -> bytes:
+    """Return what resources above, say with ``Strict-Transport-Security``, add to an answer."""
+    fields = request.responseHeaders.getAllRawHeaders()
+    return field_lines(
+        (name, values)
+        for name, values in fields
+        if name.lower() not in NOT_OF_OTHERS and not name.lower().startswith(b"access-control-")
+    )

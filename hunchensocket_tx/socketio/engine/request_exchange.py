@@ -20,8 +20,7 @@ class RequestExchange:
     """An exchange that is a request of twisted.web.
 
     Once it is answered, its connection is twisted.web's no longer, if it is one of HTTP/1.1: the client will go on
-    to poll on it, for which a :class:`PollingConnection` takes a fraction of the time and memory. The access log
-    has a line for this request, and none for those that follow.
+    to poll on it, for which a :class:`PollingConnection` takes a fraction of the time and memory.
 
     :param owner: whose client it is of.
     """
@@ -42,7 +41,7 @@ class RequestExchange:
         request = self._request
         if self.index is not None:  # scripts that repeat the query were once taken for an attack
             request.setHeader(b"x-xss-protection", b"0")
-        if status == 200 and self._owner.limits.fast_lane and has_line_for_itself(request):
+        if status == 200 and self._owner.settings.lean_polling and has_line_for_itself(request):
             self._answer_and_keep(body, content_type)
         else:
             answer(request, body, content_type, status)
@@ -52,10 +51,10 @@ class RequestExchange:
         channel = request.channel
         connection = PollingConnection(self._owner, request)
         take_over(request, connection)
-        before = channel.transport
-        transport = channel.transport = fastest_transport(before, connection, lane=True)
+        before, lane = channel.transport, self._owner.limits.fast_lane
+        transport = channel.transport = fastest_transport(before, connection, lane=lane)
         prepare_answer(request, body, content_type)
         request.write(body)
         channel.transport = before  # who has called it may look at it once more
-        finish(request, len(body), None)
         connection.makeConnection(transport)
+        finish(request, len(body), None)

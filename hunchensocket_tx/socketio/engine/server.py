@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from secrets import token_urlsafe
 from time import time
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -47,15 +47,17 @@ from hunchensocket_tx.stream import WebSocketStream
 
 __all__ = ["EngineServer"]
 
+Result = TypeVar("Result")
+
 PROTOCOLS = {"2": 3, "3": 3, "4": 4}
 """What clients say, and what it means: the first ones of 1.x said 2, and meant 3."""
 
 SID_SIZE = 15
 """Random bytes of a session's id."""
 
-FIRST_PACKET_DELAY = 1 / 128
-"""Seconds between the opening of a WebSocket and its first packet, in Engine.IO 3. Clients that begin to listen
-when they know that it is open, as those of the protocol's test suite, lose what comes in one segment with that."""
+FIRST_PACKET_DELAY = 1 / 1024
+"""Seconds between the opening of a WebSocket and its first packet. Clients that begin to listen when they know
+that it is open, as those of the protocols' test suites, lose what comes in one segment with that."""
 
 
 class EngineServer:
@@ -81,6 +83,7 @@ class EngineServer:
         self.sessions: dict[str, EngineSession] = {}
         self.upgrades = settings.allow_upgrades and "websocket" in settings.transports
         self._opened = opened
+        self._asking: set[Deferred[str | None]] = set()  # whether clients may have a session
         self._waiters: list[Deferred[None]] = []  # for all sessions to be over
 
     # HTTP
@@ -163,11 +166,17 @@ class EngineServer:
         if isinstance(protocol, RequestError):
             return protocol
         permission = ask_permission(self.settings, request)
-        if not permission.called:  # it need not go on if the client leaves meanwhile
+        if not permission.called:  # it need not go on if the client leaves meanwhile, or all sessions end
+            self._asking.add(permission)
+            permission.addBoth(self._asked, permission)
             request.notifyFinish().addErrback(lambda _: permission.cancel())
         permission.addCallback(self._open_polling, request, protocol)
         permission.addErrback(self._handshake_failed, request)
         return None
+
+    def _asked(self, answer: Result, permission: Deferred[str | None]) -> Result:
+        self._asking.discard(permission)
+        return answer
 
     def _open_polling(self, refused: str | None, request: Request, protocol: int) -> None:
         """Begin a session on polling, if it was not refused, and there is still somebody to have it."""
@@ -189,7 +198,8 @@ class EngineServer:
             answer_error(request, INTERNAL_ERROR)
 
     def _handshake_failed(self, failure: Failure, request: Request) -> None:
-        if is_gone(request) and failure.check(CancelledError):
+        if failure.check(CancelledError):
+            answer_error(request, BUSY)
             return
         self._log.failure("a session could not be opened for {uri}", failure, uri=request.uri)
         answer_error(request, INTERNAL_ERROR)
@@ -231,11 +241,9 @@ class EngineServer:
         binary: bool,
         stream: WebSocketStream,
         mutex: DeferredLock,
-    ) -> MessageHandler | Deferred[MessageHandler | None] | None:
+    ) -> Deferred[MessageHandler | None]:
         """Begin a session on a WebSocket (as a handshake handler does)."""
         begin = partial(self._begin_websocket, sid, protocol, handshake, binary, stream)
-        if protocol >= 4:
-            return begin()
         waited: Deferred[None] = Deferred()
         self.clock.callLater(FIRST_PACKET_DELAY, partial(waited.callback, None))
         return waited.addCallback(lambda _: begin())
@@ -288,6 +296,8 @@ class EngineServer:
         :param reason: as the application is told.
         :returns: a Deferred that fires when all clients have been told, or their time is over.
         """
+        for permission in tuple(self._asking):
+            permission.cancel()
         for session in tuple(self.sessions.values()):
             session.close(reason)
         if not self.sessions:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from hunchensocket_tx.settings import Settings
 from hunchensocket_tx.socketio.handshake import Handshake
 from hunchensocket_tx.socketio.session import Outgoing, Session, SessionOpened
+from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.socketio.wire.engine import EngineCodec, EnginePacket, EngineType
+from hunchensocket_tx.wire.events import Message
 
-if TYPE_CHECKING:
-    from hunchensocket_tx.socketio.engine.server import EngineServer
-    from hunchensocket_tx.socketio.engine.upgrade import Probe
-
-__all__ = ["EngineSession", "Transport"]
+__all__ = ["EngineSession", "Home", "Transport", "Trial"]
 
 MESSAGE, PING, PONG, CLOSE = EngineType.MESSAGE, EngineType.PING, EngineType.PONG, EngineType.CLOSE
 
@@ -47,6 +46,36 @@ class Transport(Protocol):
         """Send nothing any more but this, if it can leave at once."""
 
 
+class Home(Protocol):
+    """What a session asks of the server whose it is."""
+
+    settings: SocketIOSettings
+    limits: Settings
+    clock: IReactorTime
+    upgrades: bool
+    """Whether clients may go over to a WebSocket."""
+
+    def forget(self, session: EngineSession) -> None:
+        """Let a session's id be unknown from now on."""
+
+
+class Trial(Protocol):
+    """What a session, and its transports, ask of a WebSocket that is being tried beside polling."""
+
+    @property
+    def transport(self) -> Transport:
+        """The WebSocket."""
+
+    def receive(self, message: Message) -> None:
+        """Take what came over it."""
+
+    def poll_waits(self) -> None:
+        """Take notice that a GET waits."""
+
+    def stop(self) -> None:
+        """Give it up."""
+
+
 class EngineSession(Session):
     """One client.
 
@@ -75,7 +104,7 @@ class EngineSession(Session):
 
     def __init__(
         self,
-        server: EngineServer,
+        server: Home,
         sid: str,
         codec: EngineCodec,
         handshake: Handshake,
@@ -87,7 +116,7 @@ class EngineSession(Session):
         self.codec = codec
         self.binary = binary
         self.transport: Transport
-        self.probe: Probe | None = None
+        self.probe: Trial | None = None
         self.last_heard = 0.0
         self._reason: str | None = None
         self._timer: IDelayedCall | None = None

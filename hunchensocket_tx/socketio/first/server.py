@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from secrets import token_urlsafe
 from time import time
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -42,6 +42,8 @@ from hunchensocket_tx.stream import WebSocketStream
 
 __all__ = ["FirstServer"]
 
+Result = TypeVar("Result")
+
 SID_SIZE = 15
 """Random bytes of a session's id."""
 
@@ -75,6 +77,7 @@ class FirstServer:
         self._clock = clock
         self._opened = opened
         self._transports = offered_transports(settings)
+        self._asking: set[Deferred[str | None]] = set()  # whether clients may have a session
         self._waiters: list[Deferred[None]] = []  # for all sessions to be gone
         self._patience: Any = None  # the timer that bounds their wait
 
@@ -162,10 +165,16 @@ class FirstServer:
             refuse_opening(request, 503, ERROR, index)
         else:
             permission = ask_permission(self.settings, request)
-            if not permission.called:  # it need not go on if the client leaves meanwhile
+            if not permission.called:  # it need not go on if the client leaves meanwhile, or all sessions end
+                self._asking.add(permission)
+                permission.addBoth(self._asked, permission)
                 request.notifyFinish().addErrback(lambda _: permission.cancel())
             permission.addCallback(self._begin, request, index)
             permission.addErrback(self._opening_failed, request, index)
+
+    def _asked(self, answer: Result, permission: Deferred[str | None]) -> Result:
+        self._asking.discard(permission)
+        return answer
 
     def _begin(self, refused: str | None, request: Request, index: str | None) -> None:
         """Begin a session, if it was not refused, and there is still somebody to have it."""
@@ -192,7 +201,9 @@ class FirstServer:
             raise
 
     def _opening_failed(self, failure: Failure, request: Request, index: str | None) -> None:
-        if not (is_gone(request) and failure.check(CancelledError)):
+        if failure.check(CancelledError):
+            refuse_opening(request, 503, ERROR, index)
+        else:
             self._log.failure("a session could not be opened for {uri}", failure, uri=request.uri)
             refuse_opening(request, 500, ERROR, index)
 
@@ -229,6 +240,8 @@ class FirstServer:
         :param reason: as the application is told.
         :returns: a Deferred that fires when all clients have been told, or their time is over.
         """
+        for permission in tuple(self._asking):
+            permission.cancel()
         for session in tuple(self.sessions.values()):
             session.close(reason)
         if not self.sessions:
