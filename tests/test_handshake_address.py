@@ -38,7 +38,6 @@ class SameOriginTests(HandshakeTestCase):
             "http://example.com/",
             "http://example.com http://evil.example",
             "ws://example.com",
-            "example.com",
             "null",
             "file://",
             "*",
@@ -298,6 +297,12 @@ class ExternalURLTests(HandshakeTestCase):
                 self.offer(opening(host="backend", origin=own), external_url=url)
                 self.assert_refused(403, opening(host="backend", origin="http://backend"), external_url=url)
                 self.assert_refused(403, opening(host="backend", origin="null"), external_url=url)
+
+    def test_an_origin_without_a_scheme_that_is_the_host_is_the_same(self) -> None:
+        """Browsers have none like it; an old client on node does."""
+        self.offer(opening(host="example.com:8080", origin="example.com:8080"))
+        self.assert_refused(403, opening(host="example.com:8080", origin="example.com"))
+        self.assert_refused(403, opening(host="example.com", origin="example.com"), origins=["http://a.example"])
 
     def test_forwarded_fields_do_not_change_it(self) -> None:
         request = opening(

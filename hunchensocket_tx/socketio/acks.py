@@ -24,11 +24,12 @@ class Acks:
     :param clock: where timeouts run.
     """
 
-    __slots__ = ("_clock", "_last", "_takers", "_timers")
+    __slots__ = ("_clock", "_closed", "_last", "_takers", "_timers")
 
     def __init__(self, clock: Timers) -> None:
         self._clock = clock
         self._last = -1
+        self._closed = False
         self._takers: dict[int, Taker | Deferred[Any]] = {}
         self._timers: dict[int, Timer] = {}
 
@@ -39,7 +40,7 @@ class Acks:
 
     def take(self, ack_id: int, taker: Taker) -> None:
         """Have a function called with an answer's values, or with the reason why there are none."""
-        self._takers[ack_id] = taker
+        self._take(ack_id, taker, None)
 
     def call(self, ack_id: int, handler: Handler, timeout: float | None) -> None:
         """Have a handler called with an answer's values as arguments.
@@ -47,8 +48,7 @@ class Acks:
         :param timeout: seconds after which the answer is not taken any more. With a limit, the handler's first
             argument is None, or what went wrong; without one (None), it is not called if no answer comes.
         """
-        self._takers[ack_id] = partial(_call if timeout is None else _call_in_any_case, handler)
-        self._limit(ack_id, timeout)
+        self._take(ack_id, partial(_call if timeout is None else _call_in_any_case, handler), timeout)
 
     def wait(self, ack_id: int, timeout: float | None) -> Deferred[Any]:
         """Return a Deferred of the first value of an answer; None if it has none.
@@ -57,8 +57,7 @@ class Acks:
         :returns: it fails with :class:`SocketDisconnected` if the socket disconnects before, and may be cancelled.
         """
         answered: Deferred[Any] = Deferred(partial(self._cancelled, ack_id))
-        self._takers[ack_id] = answered
-        self._limit(ack_id, timeout)
+        self._take(ack_id, answered, timeout)
         return answered
 
     def forget(self, ack_id: int) -> Taker | Deferred[Any] | None:
@@ -81,11 +80,15 @@ class Acks:
 
     def close(self) -> None:
         """Tell all who wait that the socket disconnected."""
+        self._closed = True
         while self._takers:
-            taker = self.forget(next(iter(self._takers)))
-            _fail(taker, SocketDisconnected("the socket disconnected before it answered"))
+            _fail(self.forget(next(iter(self._takers))), _disconnected())
 
-    def _limit(self, ack_id: int, timeout: float | None) -> None:
+    def _take(self, ack_id: int, taker: Taker | Deferred[Any], timeout: float | None) -> None:
+        if self._closed:  # by the very event that asks, as too much waited for the client already
+            _fail(taker, _disconnected())
+            return
+        self._takers[ack_id] = taker
         if timeout is not None:
             self._timers[ack_id] = self._clock.callLater(timeout, partial(self._expired, ack_id))
 
@@ -94,6 +97,10 @@ class Acks:
 
     def _cancelled(self, ack_id: int, _: object) -> None:
         self.forget(ack_id)
+
+
+def _disconnected() -> SocketDisconnected:
+    return SocketDisconnected("the socket disconnected before it answered")
 
 
 def _fail(taker: Taker | Deferred[Any] | None, error: Exception) -> None:

@@ -66,11 +66,7 @@ class Listeners:
         if event is None:
             self._listeners = _NOBODY
         elif event in self._listeners:
-            kept = tuple(known for known in self._listeners[event] if handler is not None and known != handler)
-            if kept:
-                self._listeners[event] = kept
-            else:
-                del self._listeners[event]
+            self._keep(event, _without(self._listeners[event], handler))
 
     def listeners(self, event: Event) -> tuple[Handler, ...]:
         """Return the handlers of an event."""
@@ -87,6 +83,16 @@ class Listeners:
         for event, handlers in others._listeners.items():
             for handler in handlers:
                 self._add(event, _Once(self, event, handler.handler) if isinstance(handler, _Once) else handler)
+
+    def spent(self, event: Event, once: Handler) -> None:
+        """Do not call what is called once any more; the function it calls may have been added for good, too."""
+        self._keep(event, tuple(known for known in self._listeners.get(event, ()) if known is not once))
+
+    def _keep(self, event: Event, handlers: tuple[Handler, ...]) -> None:
+        if handlers:
+            self._listeners[event] = handlers
+        else:
+            self._listeners.pop(event, None)
 
     def _add(self, event: Event, handler: Handler) -> None:
         if not callable(handler):
@@ -107,7 +113,7 @@ class _Once:
         self.handler = handler
 
     def __call__(self, *arguments: Any) -> Any:
-        self.owner.off(self.event, self)
+        self.owner.spent(self.event, self)
         return self.handler(*arguments)
 
     def __eq__(self, other: object) -> bool:

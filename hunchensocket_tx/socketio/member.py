@@ -145,16 +145,24 @@ class Member(CatchAll):
         early, self._early = self._early, None
         self.connected = True
         for event in missed:
-            self.deliver(event.packet, event.encodings, USUAL)
+            self._catch_up(event)
         facts = {"sid": self.id} if self.pid is None else {"sid": self.id, "pid": self.pid}
         self._send(Packet(PacketType.CONNECT, self.namespace.name, facts), USUAL)
         for outgoing in early or ():
             self._connection.session.send(outgoing)
         session = self._connection.session
+        if not self.connected:
+            return  # that was more than may wait for the client
         if session.protocol == NEWEST and session.transport_name == "websocket":
             self._greeting = self.namespace.io.clock.callLater(APART, self._greet)
         else:
             self._greet()
+
+    def _catch_up(self, event: Missed) -> None:
+        try:
+            self.deliver(event.packet, event.encodings, USUAL)
+        except UnserializableData:  # nobody was there to whom it had to be written when it was sent
+            self._log.failure("{socket}: an event that it missed cannot be sent", socket=self)
 
     def _greet(self) -> None:
         """Have the application told, and then get what events have come."""

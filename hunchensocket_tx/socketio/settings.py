@@ -76,7 +76,8 @@ class SocketIOSettings:
     ``Too many namespaces``. Protects memory."""
 
     max_sessions: int = 100_000
-    """Most sessions at a time, over whatever transport; others are refused with 503. Protects memory."""
+    """Most sessions at a time, over whatever transport; others are refused with 503. Protects memory. Limits to
+    the number of connections, in :class:`hunchensocket_tx.Settings`, count WebSockets only."""
 
     compression: bool = False
     """Whether WebSockets agree on permessage-deflate. Browsers compress even the smallest message then, which

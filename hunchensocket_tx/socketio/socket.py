@@ -149,9 +149,11 @@ class Socket(Member):
 
         :param close: whether to disconnect the client from all its namespaces, and to end its session.
         """
-        if close or (self.connected and self.protocol == 1 and self.namespace.name == "/"):
+        if not self.connected and not (close and self.is_expected):
+            return  # the client may be in other namespaces still
+        if close or (self.protocol == 1 and self.namespace.name == "/"):
             self._connection.disconnect()  # before 1.0, nobody can leave "/" and stay
-        elif self.connected:
+        else:
             self.dismiss()
 
     # Who may send what

@@ -51,6 +51,25 @@ class FaultTests(EngineCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
+class TextTests(EngineCase):
+    """What the application wants to send, and nobody can."""
+
+    def test_text_that_is_no_unicode_is_refused_and_nothing_else_is_lost(self) -> None:
+        for protocol in (3, 4):
+            with self.subTest(protocol=protocol):
+                self.serve()
+                session = self.handshake(protocol)
+                waiting = self.get(session)
+                with self.assertRaises(UnicodeEncodeError):
+                    self.session.send_message("\ud800")
+                self.send("a")
+                self.assertIn(b"4a", waiting.body)
+                self.send("b")
+                with self.assertRaises(UnicodeEncodeError):
+                    self.session.send_message("\ud800")
+                self.assertIn(b"4b", self.get(session).body)
+
+
 class ClosingTests(EngineCase):
     """The server goes away."""
 

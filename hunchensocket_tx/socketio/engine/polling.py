@@ -60,7 +60,13 @@ class PollingTransport:
         return self._waiting is not None
 
     def send(self, outgoing: Outgoing) -> None:
-        """Send a packet of the application's: with the GET that waits, or that comes next."""
+        """Send a packet of the application's: with the GET that waits, or that comes next.
+
+        :raises UnicodeEncodeError: if it has half of a surrogate pair, which nobody can send, also with others.
+        """
+        for message in outgoing.messages:
+            if isinstance(message, str) and not message.isascii():
+                message.encode()
         self._queue.append(outgoing)
         for message in outgoing.messages:
             self._size += len(message) + OVERHEAD
