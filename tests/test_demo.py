@@ -8,7 +8,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from hunchensocket_tx import Settings, WebSocketResource
-from hunchensocket_tx.demo import add_demo, demo_page
+from hunchensocket_tx.demo import ChatRoom, add_demo, demo_page
+from tests.socketio.api_support import LATEST, Client, new_io
 from tests.support import RawClient, connect, frame_76, open_76, request_76, serve
 
 QUOTED_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -65,6 +66,14 @@ class ChatTests(TestCase):
         """Leave it with a closing handshake."""
         client.write(b"\xff\x00")
         await client.closed
+
+    async def test_of_what_clients_of_socket_io_send_only_messages_are_passed_on(self) -> None:
+        io, _ = new_io()
+        ChatRoom(io)
+        client = Client(io, LATEST, "/")
+        client.got()
+        client.says('2["message"]', '2["message",{"no":1}]', '2["message","one",2,"three"]')
+        self.assertEqual(client.got(), ['2["message","one"]', '2["message","three"]'])
 
     async def test_all_who_are_there_get_a_message_its_sender_included(self) -> None:
         clients = [await self.enter() for _ in range(3)]

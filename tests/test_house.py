@@ -69,6 +69,7 @@ SOCKETIO_LAYERS = [
     {"handshake"},
     {"session"},
     {"answers", "cors", "permission"},
+    {"session_server"},
     {"engine", "first"},
     {"adapter", "calling"},
     {"acks", "event_queue", "listeners", "operators", "recovery"},

@@ -58,7 +58,7 @@ class ChatRoom:
     def __init__(self, io: SocketIO) -> None:
         self.present = Group()
         self.io = io
-        self.io.on("connection", lambda socket: socket.on("message", self.say))
+        self.io.on("connection", lambda socket: socket.on("message", self._said))
 
     def __call__(self, request: Request) -> HandshakeHandler:
         """Take every request."""
@@ -67,6 +67,12 @@ class ChatRoom:
     def _enter(self, stream: WebSocketStream, mutex: DeferredLock) -> MessageHandler:
         self.present.add(stream)
         return self.say
+
+    def _said(self, *values: Any) -> None:
+        """Take what a client of Socket.IO sends, which may be any JSON."""
+        for value in values:
+            if isinstance(value, (str, bytes)):
+                self.say(value)
 
     def say(self, message: Message) -> None:
         """Send a message to everyone, however connected."""

@@ -190,16 +190,20 @@ class Connection:
             namespace.drop_if_empty()
 
     async def _enter(self, namespace: Namespace, auth: dict[str, Any], mark: object) -> None:
-        restored = None
+        restored = offset = None
         if self.io.settings.recovery_window and self.session.protocol == NEWEST:
             auth = dict(auth)
-            restored = await self._restored(namespace, auth.pop("pid", None), auth.pop("offset", None))
+            offset = auth.pop("offset", None)
+            restored = await self._restored(namespace, auth.pop("pid", None), offset)
         if not self._found(namespace.name, mark):
             return
         socket = self.sockets[namespace.name] = self._new_socket(namespace, auth, restored)
         try:
             if restored is None or not self.io.settings.recovery_skips_middleware:
                 await namespace.ask_middleware(socket)
+                if restored is not None:  # it was not there yet to get what was sent meanwhile
+                    namespace.adapter.keep_session(restored.session)
+                    restored = await self._restored(namespace, restored.session.pid, offset) or restored
         except Exception as error:
             if socket.is_expected:
                 socket.end(REFUSED)

@@ -200,6 +200,7 @@ class Member(CatchAll):
         if was_connected:
             self.call_handlers("disconnect", reason)
         self.off()  # handlers know the socket: without this, only a garbage collection could free it
+        self._hooks = None
 
     def dismiss(self) -> None:
         """Disconnect it, and tell the client."""

@@ -195,6 +195,7 @@ class MemoryAdapter(Adapter):
             known.clear()
         if self._recovery is not None:
             self._recovery.close()
+            self._recovery = None  # what is sent afterwards, to nobody, must not start its timer again
 
 
 class Inquiry:

@@ -11,9 +11,9 @@ from hunchensocket_tx.errors import MisuseError
 from hunchensocket_tx.socketio.adapter import Adapter, Server
 from hunchensocket_tx.socketio.calling import Handler, call_all, settled
 from hunchensocket_tx.socketio.listeners import H, Listeners
-from hunchensocket_tx.socketio.member import Home, Member
+from hunchensocket_tx.socketio.member import Member
 from hunchensocket_tx.socketio.operators import event_data
-from hunchensocket_tx.socketio.socket import Socket
+from hunchensocket_tx.socketio.socket import Socket, SocketHome
 
 __all__ = ["OWN_EVENTS", "Namespace", "Owner"]
 
@@ -36,7 +36,7 @@ class Owner(Server, Protocol):
         """Have a new namespace be found."""
 
 
-class Namespace(Listeners, Home):
+class Namespace(Listeners, SocketHome):
     """Sockets that are together, with rooms, handlers and middleware of their own.
 
     Events: ``connection`` (socket), also as ``connect``; and what other servers send by :meth:`server_side_emit`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,11 +10,17 @@ from twisted.internet.defer import Deferred
 from hunchensocket_tx.socketio.adapter import USUAL, Audience, Flags
 from hunchensocket_tx.socketio.calling import Handler
 from hunchensocket_tx.socketio.listeners import H
-from hunchensocket_tx.socketio.member import Member
+from hunchensocket_tx.socketio.member import Home, Member
 from hunchensocket_tx.socketio.operators import BroadcastOperator, event_data, room_names
 from hunchensocket_tx.socketio.socket_operator import SocketOperator
 
-__all__ = ["Socket"]
+__all__ = ["Socket", "SocketHome"]
+
+
+class SocketHome(Home):
+    """A namespace, as applications see that of a socket."""
+
+    sockets: Mapping[str, Socket]
 
 
 class Socket(Member):
@@ -37,6 +43,8 @@ class Socket(Member):
     """
 
     __slots__ = ("__weakref__",)
+
+    namespace: SocketHome
 
     def __repr__(self) -> str:
         return f"<Socket of {self.handshake.address} in {self.namespace.name}>"
@@ -149,11 +157,11 @@ class Socket(Member):
 
         :param close: whether to disconnect the client from all its namespaces, and to end its session.
         """
-        if not self.connected and not (close and self.is_expected):
-            return  # the client may be in other namespaces still
-        if close or (self.protocol == 1 and self.namespace.name == "/"):
+        if close and not self.is_expected and self.id not in self.namespace.sockets:
+            return  # it is over, but the client may be in other namespaces still
+        if close or (self.connected and self.protocol == 1 and self.namespace.name == "/"):
             self._connection.disconnect()  # before 1.0, nobody can leave "/" and stay
-        else:
+        elif self.connected:
             self.dismiss()
 
     # Who may send what

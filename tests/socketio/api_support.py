@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
 
 from hunchensocket_tx.socketio.connection import Connection
 from hunchensocket_tx.socketio.handshake import Handshake
@@ -101,3 +102,18 @@ def new_io(**changes: Any) -> tuple[SocketIO, Clock]:
     """Return a server, and the clock it runs on."""
     clock = Clock()
     return SocketIO(reactor=clock, **changes), clock
+
+
+class ThreeClientsCase(TestCase):
+    """Tests of what several get: the first is in the rooms a, b and c, the second in a."""
+
+    def setUp(self) -> None:
+        self.io, self.clock = new_io()
+        self.one, self.two, self.three = (Client(self.io, LATEST, "/") for _ in range(3))
+        self.one.socket().join("a", ["b", "c"])
+        self.two.socket().join("a")
+        self.got()
+
+    def got(self) -> list[bool]:
+        """Return who has got something."""
+        return [bool(client.got()) for client in (self.one, self.two, self.three)]

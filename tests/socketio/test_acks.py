@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
@@ -72,6 +73,24 @@ class AckTests(TestCase):
         self.failureResultOf(timed, SocketDisconnected)
         self.failureResultOf(self.socket.emit_with_ack("d"), SocketDisconnected)
         self.assertEqual(self.answers, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_is_cut_off_by_the_very_event_that_asks_is_not_waited_for(self) -> None:
+        """As a session whose client takes nothing is, once too much waits for it."""
+
+        def ask(to: Any) -> Any:
+            client = Client(self.io, LATEST, "/")
+            with patch.object(client.session, "send", lambda outgoing: client.vanishes("transport error")):
+                return to(client.socket())
+
+        self.failureResultOf(ask(lambda socket: socket.emit_with_ack("a")), SocketDisconnected)
+        self.failureResultOf(ask(lambda socket: socket.timeout(5).emit_with_ack("a")), SocketDisconnected)
+        ask(lambda socket: socket.timeout(5).emit("a", ack=self.answers.append))
+        self.assertIsInstance(self.answers.pop(), SocketDisconnected)
+        ask(lambda socket: socket.emit("a", ack=self.answers.append))
+        self.assertEqual(self.answers, [])
+        answers = ask(lambda socket: self.io.to(socket.id).emit_with_ack("a"))
+        self.assertEqual(self.successResultOf(answers), [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_who_waits_no_longer_says_so(self) -> None:

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from hunchensocket_tx.socketio.errors import UnserializableData
-from tests.socketio.api_support import FIRST, LATEST, SECOND, Client, new_io
+from tests.socketio.api_support import FIRST, LATEST, SECOND, Client, ThreeClientsCase, new_io
 
 
 class WordsTests(TestCase):
@@ -51,19 +51,8 @@ class WordsTests(TestCase):
         self.assertEqual(client.session.closed_for, "forced server close")
 
 
-class AllTests(TestCase):
+class AllTests(ThreeClientsCase):
     """How all get something, and answer."""
-
-    def setUp(self) -> None:
-        self.io, self.clock = new_io()
-        self.one, self.two, self.three = (Client(self.io, LATEST, "/") for _ in range(3))
-        self.one.socket().join("a", ["b", "c"])
-        self.two.socket().join("a")
-        self.got()
-
-    def got(self) -> list[bool]:
-        """Return who has got something."""
-        return [bool(client.got()) for client in (self.one, self.two, self.three)]
 
     def test_a_broadcast_is_written_once_for_each_parser(self) -> None:
         second = Client(self.io, SECOND)

@@ -69,6 +69,14 @@ class ListenersTests(TestCase):
         self.listeners.call_handlers("a")
         self.assertEqual(self.heard, [(), ()])
 
+    def test_what_is_called_once_and_for_good_as_well_stays(self) -> None:
+        self.listeners.on("a", self.hear)
+        self.listeners.once("a", self.hear)
+        for _ in range(3):
+            self.listeners.call_handlers("a")
+        self.assertEqual(len(self.heard), 4)
+        self.assertEqual(self.listeners.listeners("a"), (self.hear,))
+
     def test_off(self) -> None:
         def other() -> None:
             self.heard.append("other")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from hunchensocket_tx.socketio.errors import UnserializableData
+from hunchensocket_tx.socketio.server import SocketIO
 from hunchensocket_tx.socketio.socket import Socket
 from tests.socketio.api_support import FIRST, LATEST, SECOND, Client, new_io
 
@@ -127,6 +131,56 @@ class BeginningTests(TestCase):
         self.assertEqual(self.seen, ["server namespace disconnect"])
         self.assertEqual(client.connection.sockets, {})
 
+    def test_who_is_cut_off_by_the_answer_has_never_been_there(self) -> None:
+        for transport in ("polling", "websocket"):
+            io, clock = new_io()
+            seen: list[Socket] = []
+            io.on("connection", seen.append)
+            client = Client(io, LATEST)
+            client.session.transport = transport
+            with patch.object(client.session, "send", lambda outgoing, client=client: client.vanishes()):
+                client.says("0")
+            clock.advance(1)
+            self.assertEqual((seen, io.sockets.sockets, clock.getDelayedCalls()), ([], {}, []))
+
+    def cut_off(self, io: SocketIO) -> str:
+        """Have a client get an event and vanish; return by what it comes back."""
+        client = Client(io, LATEST, "/")
+        io.emit("hi")
+        answer, event = map(str, client.got())
+        client.vanishes()
+        return "0" + json.dumps({"pid": json.loads(answer[1:])["pid"], "offset": json.loads(event[1:])[-1]})
+
+    def test_what_is_sent_while_middleware_is_asked_about_who_comes_back_is_not_missed(self) -> None:
+        io, _ = new_io(recovery_window=60, recovery_skips_middleware=False)
+        back = self.cut_off(io)
+        decided: Deferred[None] = Deferred()
+        io.use(lambda socket: decided)
+        io.emit("before")
+        client = Client(io, LATEST)
+        client.says(back)
+        io.emit("meanwhile")
+        decided.callback(None)
+        io.emit("after")
+        names = [json.loads(str(message)[1:])[0] for message in client.got() if str(message).startswith("2")]
+        self.assertEqual(names, ["before", "meanwhile", "after"])
+        self.assertTrue(client.socket().recovered)
+
+    def test_an_event_that_it_missed_and_that_cannot_be_written_is_left_out(self) -> None:
+        io, _ = new_io(recovery_window=60)
+        back = self.cut_off(io)
+        io.emit("never written", float("nan"))
+        io.emit("missed")
+        greeted: list[Socket] = []
+        io.on("connection", greeted.append)
+        client = Client(io, LATEST)
+        client.says(back)
+        self.assertEqual(len(self.flushLoggedErrors(UnserializableData)), 1)
+        missed, answer = map(str, client.got())
+        self.assertTrue(missed.startswith('2["missed"'))
+        self.assertTrue(answer.startswith("0"))
+        self.assertTrue(greeted[0].recovered)
+
 
 class EndTests(TestCase):
     """How it ends, and what handlers are told."""
@@ -230,3 +284,13 @@ class EndTests(TestCase):
             client.says("1")
             self.assertEqual(reasons, ["client namespace disconnect"])
             self.assertEqual(client.session.is_open, not close)
+
+    def test_who_is_gone_already_does_not_end_the_session(self) -> None:
+        io, _ = new_io()
+        io.of("/other")
+        client = Client(io, LATEST, "/", "/other")
+        gone = client.socket("/other")
+        client.says("1/other,")
+        gone.disconnect(close=True)
+        self.assertTrue(client.session.is_open)
+        self.assertTrue(client.socket().connected)

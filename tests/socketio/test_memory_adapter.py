@@ -203,6 +203,11 @@ class OffsetTests(SynchronousTestCase):
         self.hall.adapter.keep_session(KeptSession("pid", "b", frozenset("b"), None))
         self.assertEqual(self.restored("pid", offset).missed, [])
 
+    def test_what_is_sent_after_the_end_is_not_kept(self) -> None:
+        self.hall.adapter.close()
+        self.hall.adapter.broadcast(EVENT, EVERYBODY, USUAL)
+        self.assertEqual(self.hall.clock.getDelayedCalls(), [])
+
     def test_without_a_window_nobody_comes_back(self) -> None:
         self.hall = Hall("a")
         self.hall.adapter.keep_session(KeptSession("pid", "b", frozenset("b"), None))

@@ -10,7 +10,7 @@ from hunchensocket_tx.errors import MisuseError
 from hunchensocket_tx.socketio.adapter import Flags
 from hunchensocket_tx.socketio.errors import SocketDisconnected, UnserializableData
 from hunchensocket_tx.socketio.wire.packets import RESERVED_EVENTS
-from tests.socketio.api_support import LATEST, Client, new_io
+from tests.socketio.api_support import LATEST, Client, ThreeClientsCase, new_io
 
 
 class EmitTests(TestCase):
@@ -69,19 +69,8 @@ class EmitTests(TestCase):
         self.assertFalse(self.socket.recovered)
 
 
-class OthersTests(TestCase):
+class OthersTests(ThreeClientsCase):
     """What a socket says to others, and its rooms."""
-
-    def setUp(self) -> None:
-        self.io, self.clock = new_io()
-        self.one, self.two, self.three = (Client(self.io, LATEST, "/") for _ in range(3))
-        self.one.socket().join("a", ["b", "c"])
-        self.two.socket().join("a")
-        self.got()
-
-    def got(self) -> list[bool]:
-        """Return who has got something."""
-        return [bool(client.got()) for client in (self.one, self.two, self.three)]
 
     def test_all_others(self) -> None:
         self.one.socket().broadcast.emit("x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from tests.socketio.api_support import LATEST, Client, new_io
+from tests.socketio.api_support import LATEST, Client, ThreeClientsCase, new_io
 
 
 class HowTests(TestCase):
@@ -31,19 +31,8 @@ class HowTests(TestCase):
         self.assertEqual([sent.compress for sent in self.client.session.outgoing[-2:]], [True, False])
 
 
-class OthersTests(TestCase):
+class OthersTests(ThreeClientsCase):
     """The same, to others."""
-
-    def setUp(self) -> None:
-        self.io, self.clock = new_io()
-        self.one, self.two, self.three = (Client(self.io, LATEST, "/") for _ in range(3))
-        self.one.socket().join("a", ["b", "c"])
-        self.two.socket().join("a")
-        self.got()
-
-    def got(self) -> list[bool]:
-        """Return who has got something."""
-        return [bool(client.got()) for client in (self.one, self.two, self.three)]
 
     def test_flags_go_along(self) -> None:
         self.two.session.writable = False

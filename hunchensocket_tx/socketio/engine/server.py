@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from secrets import token_urlsafe
 from time import time
-from typing import Any, TypeVar
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,13 +41,12 @@ from hunchensocket_tx.socketio.errors import PayloadError
 from hunchensocket_tx.socketio.handshake import Handshake
 from hunchensocket_tx.socketio.permission import ask_permission
 from hunchensocket_tx.socketio.session import SessionOpened
+from hunchensocket_tx.socketio.session_server import SessionServer
 from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.socketio.wire.engine import codec
 from hunchensocket_tx.stream import WebSocketStream
 
 __all__ = ["EngineServer"]
-
-Result = TypeVar("Result")
 
 PROTOCOLS = {"2": 3, "3": 3, "4": 4}
 """What clients say, and what it means: the first ones of 1.x said 2, and meant 3."""
@@ -60,15 +59,9 @@ FIRST_PACKET_DELAY = 1 / 1024
 that it is open, as those of the protocols' test suites, lose what comes in one segment with that."""
 
 
-class EngineServer:
+class EngineServer(SessionServer[EngineSession]):
     """Serves clients of Engine.IO 3 and 4, over HTTP and over WebSockets.
 
-    :param settings: of sessions.
-    :param limits: of WebSockets, and which origins may connect, over whatever transport.
-    :param clock: where timers run.
-    :param opened: told of each new session.
-
-    :ivar sessions: those that are known, by their ids: open ones, and such as are not told yet that they are over.
     :ivar upgrades: whether clients on polling may go over to a WebSocket.
     """
 
@@ -77,14 +70,8 @@ class EngineServer:
     def __init__(
         self, settings: SocketIOSettings, limits: Settings, clock: IReactorTime, opened: SessionOpened
     ) -> None:
-        self.settings = settings
-        self.limits = limits
-        self.clock = clock
-        self.sessions: dict[str, EngineSession] = {}
+        super().__init__(settings, limits, clock, opened)
         self.upgrades = settings.allow_upgrades and "websocket" in settings.transports
-        self._opened = opened
-        self._asking: set[Deferred[str | None]] = set()  # whether clients may have a session
-        self._waiters: list[Deferred[None]] = []  # for all sessions to be over
 
     # HTTP
 
@@ -165,18 +152,10 @@ class EngineServer:
         protocol = self._judge_handshake(request)
         if isinstance(protocol, RequestError):
             return protocol
-        permission = ask_permission(self.settings, request)
-        if not permission.called:  # it need not go on if the client leaves meanwhile, or all sessions end
-            self._asking.add(permission)
-            permission.addBoth(self._asked, permission)
-            request.notifyFinish().addErrback(lambda _: permission.cancel())
+        permission = self.ask(request)
         permission.addCallback(self._open_polling, request, protocol)
         permission.addErrback(self._handshake_failed, request)
         return None
-
-    def _asked(self, answer: Result, permission: Deferred[str | None]) -> Result:
-        self._asking.discard(permission)
-        return answer
 
     def _open_polling(self, refused: str | None, request: Request, protocol: int) -> None:
         """Begin a session on polling, if it was not refused, and there is still somebody to have it."""
@@ -282,37 +261,13 @@ class EngineServer:
 
     # What both have in common
 
-    def forget(self, session: EngineSession) -> None:
-        """Let a session's id be unknown, as it is over."""
-        self.sessions.pop(session.sid, None)
-        if self._waiters and not self.sessions:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                waiter.callback(None)
-
-    def close(self, reason: str) -> Deferred[None]:
-        """End all sessions, and begin none until that is done.
-
-        :param reason: as the application is told.
-        :returns: a Deferred that fires when all clients have been told, or their time is over.
-        """
-        for permission in tuple(self._asking):
-            permission.cancel()
-        for session in tuple(self.sessions.values()):
-            session.close(reason)
-        if not self.sessions:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred(self._waiters.remove)
-        self._waiters.append(waiter)
-        return waiter
-
     def _new_session(self, sid: str, protocol: int, handshake: Handshake, *, binary: bool) -> EngineSession:
         session = self.sessions[sid] = EngineSession(self, sid, codec(protocol), handshake, binary=binary)
         return session
 
     def _begin(self, session: EngineSession, transport: Transport) -> None:
         try:
-            session.begin(transport, self._opened)
+            session.begin(transport, self.opened)
         except Exception:
             session.lose("forced server close")
             raise
@@ -325,7 +280,7 @@ class EngineServer:
         return self._judge_number() or protocol
 
     def _judge_number(self) -> RequestError | None:
-        return BUSY if self._waiters or len(self.sessions) >= self.settings.max_sessions else None
+        return BUSY if self.is_full else None
 
     def _cookies(self, sid: str) -> list[tuple[str, str]]:
         """Return the header fields that hand out a cookie for a session, if that is wanted."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from secrets import token_urlsafe
 from time import time
-from typing import Any, TypeVar
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -34,15 +34,15 @@ from hunchensocket_tx.socketio.first.polling import JSONP, XHR, Poll, answer_pol
 from hunchensocket_tx.socketio.first.session import FirstSession
 from hunchensocket_tx.socketio.first.websocket import WebSocketTransport
 from hunchensocket_tx.socketio.handshake import Handshake
-from hunchensocket_tx.socketio.permission import NO_REASON, ask_permission
+from hunchensocket_tx.socketio.permission import NO_REASON
 from hunchensocket_tx.socketio.session import SessionOpened
+from hunchensocket_tx.socketio.session_server import SessionServer
 from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.socketio.wire.first import RECONNECT, UNSUPPORTED, decode_payload
 from hunchensocket_tx.stream import WebSocketStream
 
 __all__ = ["FirstServer"]
 
-Result = TypeVar("Result")
 
 SID_SIZE = 15
 """Random bytes of a session's id."""
@@ -55,30 +55,16 @@ SOCKETS = ("websocket", "flashsocket")
 """Transports that are WebSockets; Flash's is used where a page has no better one."""
 
 
-class FirstServer:
-    """Serves clients of protocol 1, over HTTP and over WebSockets, at the paths below ``1/``.
-
-    :param settings: of sessions.
-    :param limits: of WebSockets, and which origins may connect, over whatever transport.
-    :param clock: where timers run.
-    :param opened: told of each new session.
-
-    :ivar sessions: those that are known, by their ids: open ones, and such as are yet to be told of their end.
-    """
+class FirstServer(SessionServer[FirstSession]):
+    """Serves clients of protocol 1, over HTTP and over WebSockets, at the paths below ``1/``."""
 
     _log = Logger()
 
     def __init__(
         self, settings: SocketIOSettings, limits: Settings, clock: IReactorTime, opened: SessionOpened
     ) -> None:
-        self.settings = settings
-        self.limits = limits
-        self.sessions: dict[str, FirstSession] = {}
-        self._clock = clock
-        self._opened = opened
+        super().__init__(settings, limits, clock, opened)
         self._transports = offered_transports(settings)
-        self._asking: set[Deferred[str | None]] = set()  # whether clients may have a session
-        self._waiters: list[Deferred[None]] = []  # for all sessions to be gone
         self._patience: Any = None  # the timer that bounds their wait
 
     # HTTP
@@ -161,20 +147,12 @@ class FirstServer:
         index = script_index(request, b"jsonp")
         if index is not None and not admit_script(request, self.settings, self.limits):
             refuse_opening(request, 403, BAD_ORIGIN, index)
-        elif self._is_full():
+        elif self.is_full:
             refuse_opening(request, 503, ERROR, index)
         else:
-            permission = ask_permission(self.settings, request)
-            if not permission.called:  # it need not go on if the client leaves meanwhile, or all sessions end
-                self._asking.add(permission)
-                permission.addBoth(self._asked, permission)
-                request.notifyFinish().addErrback(lambda _: permission.cancel())
+            permission = self.ask(request)
             permission.addCallback(self._begin, request, index)
             permission.addErrback(self._opening_failed, request, index)
-
-    def _asked(self, answer: Result, permission: Deferred[str | None]) -> Result:
-        self._asking.discard(permission)
-        return answer
 
     def _begin(self, refused: str | None, request: Request, index: str | None) -> None:
         """Begin a session, if it was not refused, and there is still somebody to have it."""
@@ -183,15 +161,15 @@ class FirstServer:
         if refused is not None:
             refuse_opening(request, 403, UNAUTHORIZED if refused == NO_REASON else refused, index)
             return
-        if self._is_full():  # others have come meanwhile
+        if self.is_full:  # others have come meanwhile
             refuse_opening(request, 503, ERROR, index)
             return
         sid = token_urlsafe(SID_SIZE)
         handshake = Handshake.of(request, time())
-        session = FirstSession(sid, handshake, self.settings, self.limits, self._clock, self._forget)
+        session = FirstSession(sid, handshake, self.settings, self.limits, self.clock, self.forget)
         self.sessions[sid] = session
         try:
-            session.begin(self._opened(session))
+            session.begin(self.opened(session))
             if self.settings.cookie is not None:
                 cookie = f"{self.settings.cookie}={sid}; Path=/; HttpOnly; SameSite=Lax"
                 request.responseHeaders.addRawHeader(b"set-cookie", cookie.encode())
@@ -206,9 +184,6 @@ class FirstServer:
         else:
             self._log.failure("a session could not be opened for {uri}", failure, uri=request.uri)
             refuse_opening(request, 500, ERROR, index)
-
-    def _is_full(self) -> bool:
-        return bool(self._waiters) or len(self.sessions) >= self.settings.max_sessions
 
     # WebSockets
 
@@ -235,22 +210,14 @@ class FirstServer:
     # The end
 
     def close(self, reason: str) -> Deferred[None]:
-        """End all sessions, and begin none until that is done.
+        """End all sessions (SessionServer).
 
-        :param reason: as the application is told.
-        :returns: a Deferred that fires when all clients have been told, or their time is over.
+        :returns: as it says there; clients that do not come for it in ``closing_timeout`` are not told.
         """
-        for permission in tuple(self._asking):
-            permission.cancel()
-        for session in tuple(self.sessions.values()):
-            session.close(reason)
-        if not self.sessions:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred(self._waiters.remove)
-        if not self._waiters:
-            self._patience = self._clock.callLater(self.limits.closing_timeout, self._abandon)
-        self._waiters.append(waiter)
-        return waiter
+        closed = super().close(reason)
+        if self.sessions and self._patience is None:
+            self._patience = self.clock.callLater(self.limits.closing_timeout, self._abandon)
+        return closed
 
     def _abandon(self) -> None:
         """Wait no longer for clients to come for their last packets."""
@@ -258,16 +225,12 @@ class FirstServer:
         for session in tuple(self.sessions.values()):
             session.abandon()
 
-    def _forget(self, session: FirstSession) -> None:
-        """Let a session's id be unknown, as nothing more can come of it."""
-        self.sessions.pop(session.sid, None)
-        if self._waiters and not self.sessions:
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                waiter.callback(None)
+    def forget(self, session: FirstSession) -> None:
+        """Let a session's id be unknown, as nothing more can come of it (SessionServer)."""
+        super().forget(session)
+        if self._patience is not None and not self.sessions:
+            self._patience.cancel()
+            self._patience = None
 
 
 def _taken_apart(request: Request) -> tuple[str, str, str]:
