@@ -34,7 +34,7 @@ class DemoTestCase(TestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]
         root = demo_page()
-        _, self.chat, self.about = add_demo(root, Settings(versions=[13, 8, 7, 76, 75]))
+        _, self.chat, self.about, _ = add_demo(root, Settings(versions=[13, 8, 7, 76, 75]))
         self.address: Any = await serve(self, root)
 
 

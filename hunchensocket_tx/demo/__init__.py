@@ -52,12 +52,13 @@ def about(request: Request) -> HandshakeHandler:
 class ChatRoom:
     """Sends each message, as it came, to everyone in the room, the sender included; a dispatcher.
 
-    :param io: serves the same room to clients of Socket.IO, who say ``socket.send(message)``.
+    :param io: serves the same room to clients of Socket.IO, who say ``socket.send(message)``; by default one with
+        usual settings.
     """
 
-    def __init__(self, io: SocketIO) -> None:
+    def __init__(self, io: SocketIO | None = None) -> None:
         self.present = Group()
-        self.io = io
+        self.io = io or SocketIO()
         self.io.on("connection", lambda socket: socket.on("message", self._said))
 
     def __call__(self, request: Request) -> HandshakeHandler:
@@ -77,7 +78,8 @@ class ChatRoom:
     def say(self, message: Message) -> None:
         """Send a message to everyone, however connected."""
         self.present.send(message)
-        self.io.send(message)
+        if self.io.sockets.sockets:
+            self.io.send(message)
 
 
 def demo_page() -> Resource:
@@ -102,7 +104,7 @@ def add_demo(
     :param client: a folder with Socket.IO's JavaScript client, to be served beside it.
     :returns: the four, whose streams are to be closed in the end.
     """
-    room = ChatRoom(io or SocketIO())
+    room = ChatRoom(io)
     resources: dict[bytes, WebSocketResource] = {
         path: WebSocketResource(dispatcher, settings=settings, reactor=reactor)
         for path, dispatcher in ((b"echo", echo), (b"chat", room), (b"about", about))

@@ -50,6 +50,7 @@ class Connection:
     __slots__ = (
         "_closed",
         "_decoder",
+        "_joining",
         "_left",
         "_pieces",
         "_searches",
@@ -71,7 +72,10 @@ class Connection:
         self._decoder: Decoder | None = None
         self._pieces = 0  # bytes of a packet that is not complete
         self._waiting = 0  # bytes of events that wait for their turn
-        self._searches: dict[str, object] | None = None  # namespaces that are being looked for
+        self._joining = (
+            0  # namespaces that are being looked for, or ask their middleware, even if it has left since
+        )
+        self._searches: dict[str, object] | None = None  # those that are being looked for
         self._left: dict[str, None] | None = None  # what it has been taken out of lately, and may not know it yet
         self._timer: Timer | None = None
         self._closed = False
@@ -140,7 +144,8 @@ class Connection:
         if self._closed:
             return
         if self._searches is None or name not in self._searches:
-            if len(self.sockets) + len(self._searches or ()) >= self.io.settings.max_namespaces:
+            known = len(self.sockets) + len(self._searches or ())
+            if max(known, self._joining) >= self.io.settings.max_namespaces:
                 self._refuse(name, ConnectRefused("Too many namespaces"))
                 return
             if self._left is not None:
@@ -165,7 +170,11 @@ class Connection:
         if self._searches is None:
             self._searches = {}
         self._searches[name] = mark
-        Deferred.fromCoroutine(self._join(name, auth, mark)).addErrback(self._failed)
+        self._joining += 1
+        Deferred.fromCoroutine(self._join(name, auth, mark)).addErrback(self._failed).addCallback(self._joined)
+
+    def _joined(self, _: object) -> None:
+        self._joining -= 1
 
     async def _join(self, name: str, auth: dict[str, Any], mark: object) -> None:
         """Let the client into a namespace, or tell it that it may not.

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from hunchensocket_tx.errors import MisuseError
 from hunchensocket_tx.socketio.adapter import Adapter, Server
 from hunchensocket_tx.socketio.calling import Handler, call_all, settled
-from hunchensocket_tx.socketio.listeners import H, Listeners
+from hunchensocket_tx.socketio.listeners import H
 from hunchensocket_tx.socketio.member import Member
 from hunchensocket_tx.socketio.operators import event_data
 from hunchensocket_tx.socketio.socket import Socket, SocketHome
@@ -36,7 +36,7 @@ class Owner(Server, Protocol):
         """Have a new namespace be found."""
 
 
-class Namespace(Listeners, SocketHome):
+class Namespace(SocketHome):
     """Sockets that are together, with rooms, handlers and middleware of their own.
 
     Events: ``connection`` (socket), also as ``connect``; and what other servers send by :meth:`server_side_emit`.

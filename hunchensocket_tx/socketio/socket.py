@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from hunchensocket_tx.socketio.adapter import USUAL, Audience, Flags
 from hunchensocket_tx.socketio.calling import Handler
-from hunchensocket_tx.socketio.listeners import H
+from hunchensocket_tx.socketio.listeners import H, Listeners
 from hunchensocket_tx.socketio.member import Home, Member
 from hunchensocket_tx.socketio.operators import BroadcastOperator, event_data, room_names
 from hunchensocket_tx.socketio.socket_operator import SocketOperator
@@ -17,7 +17,7 @@ from hunchensocket_tx.socketio.socket_operator import SocketOperator
 __all__ = ["Socket", "SocketHome"]
 
 
-class SocketHome(Home):
+class SocketHome(Listeners, Home):
     """A namespace, as applications see that of a socket."""
 
     sockets: Mapping[str, Socket]

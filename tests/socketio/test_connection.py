@@ -46,6 +46,27 @@ class LatestTests(TestCase):
         self.assertEqual(client.got()[1:], ['4/nothing,{"message":"Invalid namespace"}'])
         self.assertTrue(client.session.is_open)
 
+    def test_who_asks_and_leaves_again_and_again_keeps_only_so_much_waiting(self) -> None:
+        io, _ = new_io(max_namespaces=3)
+        asked: list[Deferred[None]] = []
+
+        @io.use
+        def ask(socket: Socket) -> Deferred[None]:
+            asked.append(Deferred())
+            return asked[-1]
+
+        client = Client(io, LATEST)
+        client.says(*["0", "1"] * 3)
+        client.says("0")
+        self.assertEqual(client.got(), ['4{"message":"Too many namespaces"}'])
+        self.assertEqual(len(asked), 3)
+        for each in asked:
+            each.callback(None)
+        self.assertEqual(io.sockets.sockets, {})
+        client.says("0")
+        asked[-1].callback(None)
+        self.assertEqual(list(io.sockets.sockets), [client.socket().id])
+
     def test_there_is_a_most_of_namespaces_that_one_may_be_in_or_ask_for(self) -> None:
         io, _ = new_io(max_namespaces=3)
         allowed: list[Deferred[bool]] = []

@@ -202,6 +202,8 @@ class EndTests(TestCase):
             socket.join("room")
             socket.on("x", lambda: socket.emit("y"))
             socket.on("disconnect", lambda reason: socket.leave("room"))
+            socket.on_any(lambda *event: socket.leave("room"))
+            socket.use(lambda event: socket.leave("room"))
 
         io.on("connection", connection)
         self.addCleanup(gc.enable)
