@@ -325,11 +325,11 @@ class Member(CatchAll):
         if outgoing is None:
             try:
                 messages = self._connection.parser.encode(packet)
-            except UnserializableData:
+            except UnserializableData as error:
                 if self._connection.session.protocol != 1:
                     raise
                 messages = ()  # bytes, which clients before 1.0 cannot get; the others must
-                self._log.failure("{socket}: what is sent cannot be written for clients before 1.0", socket=self)
+                self._log.info("{socket} and others of before 1.0 are left out: {error}", socket=self, error=error)
             outgoing = encodings[key] = Outgoing(messages, compress=flags.compress, shared=True)
         if not outgoing.messages:
             return False
