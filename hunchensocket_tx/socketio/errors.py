@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hunchensocket_tx.errors import HunchensocketError, MisuseError
+from hunchensocket_tx.errors import HunchensocketError, MisuseError, PeerError
 
 __all__ = [
     "AckTimeout",
@@ -16,11 +16,11 @@ __all__ = [
 ]
 
 
-class PacketError(HunchensocketError):
+class PacketError(PeerError):
     """A client sent what is no packet; its connection is closed, with the reason ``parse error``."""
 
 
-class PayloadError(HunchensocketError):
+class PayloadError(PeerError):
     """A client sent what is no Engine.IO payload or packet."""
 
 
@@ -41,7 +41,7 @@ class ConnectRefused(HunchensocketError):
         self.data = data
 
 
-class AckTimeout(HunchensocketError):
+class AckTimeout(PeerError, TimeoutError):
     """Not all who were asked have answered in time.
 
     :ivar answers: what came, where several were asked.
@@ -52,5 +52,5 @@ class AckTimeout(HunchensocketError):
         self.answers = answers or []
 
 
-class SocketDisconnected(HunchensocketError):
+class SocketDisconnected(PeerError):
     """The socket disconnected before it answered."""

@@ -1,12 +1,12 @@
 """What every JavaScript client of socket.io is to manage, whatever its generation, transport and environment.
 
-Test modules make a class of :class:`SocketIOConversations` for each client. All clients run at once, against one
-server, and each goes through all scenarios of ``socketio_scenarios.js`` in one go; each test looks at one of them.
+All clients run at once, against one server, and each goes through all scenarios of ``socketio_scenarios.js`` in
+one go, which is one test: where tests run in several processes, each of these would let all clients run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
 from hunchensocket_tx.socketio import SocketIOResource
-from tests.interop.clients import PATIENCE
 from tests.interop.socketio_app import GIVEN, TOKEN, Application, describe
 from tests.support import serve
 
@@ -136,71 +135,55 @@ class Exchange:
         }
 
 
-Run = Callable[[TestCase, Exchange], Awaitable[list[Any]]]
+Outcome = Sequence[tuple[Client, Any]]
+"""What clients have reported."""
 
 
-class Visit:
-    """One run of clients, of which many tests want to know what came of it.
+class SocketIOConversations:
+    """What is to have come of the scenarios, for every client.
 
-    :param run: lets clients run against the server of an exchange; returns their reports, in order.
-    :param clients: those that run.
+    :param case: the test.
+    :param outcome: of all clients.
+    :param client: the one to look at.
+    :param report: its own.
     """
 
-    def __init__(
-        self, run: Callable[[TestCase, Exchange], Awaitable[list[Any]]], clients: Sequence[Client]
-    ) -> None:
-        self._run = run
-        self.clients = clients
-        self._outcome: dict[str, Any] | Exception | None = None
+    def __init__(self, case: TestCase, outcome: Outcome, client: Client, report: Any) -> None:
+        self.case = case
+        self.outcome = outcome
+        self.client = client
+        self.report = report
 
-    async def reports(self, case: TestCase) -> dict[str, Any]:
-        """Return the reports, by name; the first test makes the clients run.
-
-        :raises Exception: again for each test, if they did not.
-        """
-        if self._outcome is None:
-            try:
-                reports = await self._run(case, Exchange(case, self.clients))
-                self._outcome = {client.name: each for client, each in zip(self.clients, reports, strict=True)}
-            except Exception as error:
-                self._outcome = error
-        if isinstance(self._outcome, Exception):
-            raise self._outcome.with_traceback(None)
-        return self._outcome
-
-
-class SocketIOConversations(TestCase):
-    """Scenarios for every client."""
-
-    timeout = PATIENCE + 30
-
-    client: Client
-    visit: Visit
-
-    async def setUp(self) -> None:  # type: ignore[override]
-        self.report = (await self.visit.reports(self))[self.client.name]
+    def faults(self) -> Iterator[str]:
+        """Go through all scenarios, and yield what is wrong, with the scenario's name."""
+        for name in sorted(dir(self)):
+            if name.startswith("scenario_"):
+                try:
+                    getattr(self, name)()
+                except AssertionError as error:
+                    yield f"{self.client.name}, {name.removeprefix('scenario_')}: {error}"
 
     def told(self, name: str) -> Iterator[tuple[str, Any]]:
         """Go through what came of a scenario, by transport."""
         found = [(transport, self.report[transport].get(name)) for transport in self.client.transports]
-        self.assertTrue(any(told is not None for _, told in found))
+        self.case.assertTrue(any(told is not None for _, told in found))
         for transport, told in found:
             if told is not None:
                 if isinstance(told, dict) and "error" in told:
-                    self.fail(f"{transport}: {told['error']}")
+                    self.case.fail(f"{transport}: {told['error']}")
                 yield transport, told
 
     def check(self, name: str, expected: Callable[[str], Any] | Any) -> None:
         """Compare what came of a scenario on each transport."""
         for transport, told in self.told(name):
             wanted = expected(transport) if callable(expected) else expected
-            self.assertEqual(told, wanted, transport)
+            self.case.assertEqual(told, wanted, transport)
 
     def since(self, generation: int, value: Any, before: Any) -> Any:
         """Return what holds since a generation, or what did before."""
         return value if self.client.generation >= generation else before
 
-    def test_it_connects_and_is_known(self) -> None:
+    def scenario_it_connects_and_is_known(self) -> None:
         for transport, told in self.told("connect"):
             names = self.since(1, {"jsonp": "polling"}, FIRST_TRANSPORTS)
             expected = {
@@ -209,29 +192,29 @@ class SocketIOConversations(TestCase):
                 "transport": names.get(transport, transport),
                 "name": "Zoë & 😀",
             }
-            self.assertEqual(told["facts"], expected)
-            self.assertGreaterEqual(len(told["id"]), 15)
+            self.case.assertEqual(told["facts"], expected)
+            self.case.assertGreaterEqual(len(told["id"]), 15)
 
-    def test_events_come_back_and_are_answered(self) -> None:
+    def scenario_events_come_back_and_are_answered(self) -> None:
         expected = {"echoed": VALUES, "answer": VALUES, "later": [7], "nothing": [None], "several": [1, "zwei"]}
         self.check("events", expected)
 
-    def test_it_answers_events(self) -> None:
+    def scenario_it_answers_events(self) -> None:
         self.check("questions", {"all": [5, "so viel: ½"], "first": 50})
 
-    def test_text_of_all_kinds_is_understood_on_both_sides(self) -> None:
+    def scenario_text_of_all_kinds_is_understood_on_both_sides(self) -> None:
         points = {name: [ord(character) for character in text] for name, text in TEXTS.items()}
         self.check(
             "texts", {name: {"heard": each, "answer": each, "echoed": each} for name, each in points.items()}
         )
 
-    def test_messages_without_names_come_back(self) -> None:
+    def scenario_messages_without_names_come_back(self) -> None:
         self.check("messages", [*TEXTS.values(), {"some": ["thing", "ü"]}])
 
-    def test_texts_of_100_kilobytes_come_back(self) -> None:
+    def scenario_texts_of_100_kilobytes_come_back(self) -> None:
         self.check("large", {name: {"heard": length, "same": True} for name, length in LENGTHS.items()})
 
-    def test_60_events_at_once_come_in_order_both_ways(self) -> None:
+    def scenario_60_events_at_once_come_in_order_both_ways(self) -> None:
         def more(number: int) -> list[Any]:
             with_bytes = self.client.generation > 0 and number % 7 == 3
             return [{"bytes": bytes([number, 255]).hex()}] * with_bytes
@@ -240,7 +223,7 @@ class SocketIOConversations(TestCase):
         heard = [[number, *more(number)] if more(number) else number for number in range(MANY)]
         self.check("burst", {"counted": counted, "heard": heard})
 
-    def test_namespaces_are_opened_and_refused(self) -> None:
+    def scenario_namespaces_are_opened_and_refused(self) -> None:
         refusals = {
             0: (["connect_failed", "unauthorized"], False),
             1: (["error", {"code": 7}], ["error", "Invalid namespace"]),
@@ -261,54 +244,52 @@ class SocketIOConversations(TestCase):
         }
         self.check("namespaces", expected)
 
-    def test_rooms_get_what_is_for_them(self) -> None:
+    def scenario_rooms_get_what_is_for_them(self) -> None:
         first = ["to both", "to two rooms", "to the first"]
         second = ["to the second", "to both", "to the second, again", "to two rooms"]
         self.check("rooms", [first, second, ["to two rooms"]])
 
-    def test_it_is_told_when_the_server_disconnects_it(self) -> None:
+    def scenario_it_is_told_when_the_server_disconnects_it(self) -> None:
         for transport, told in self.told("server_disconnects"):
-            self.assertEqual(told.pop("namespaceReason", None), self.since(1, "io server disconnect", None))
+            self.case.assertEqual(told.pop("namespaceReason", None), self.since(1, "io server disconnect", None))
             expected = {
                 "still": ["here"],
                 "reason": self.since(1, "io server disconnect", "booted"),
                 "connected": False,
                 "told": ["server namespace disconnect", None],
             }
-            self.assertEqual(told, expected, transport)
+            self.case.assertEqual(told, expected, transport)
 
-    def test_the_server_is_told_when_it_disconnects(self) -> None:
+    def scenario_the_server_is_told_when_it_disconnects(self) -> None:
         reason = self.since(1, "io client disconnect", "booted")
         last_words = self.since(1, "farewell", None)
         self.check("client_disconnects", {"reason": reason, "told": ["client namespace disconnect", last_words]})
 
-    def test_it_comes_back_after_a_cut(self) -> None:
+    def scenario_it_comes_back_after_a_cut(self) -> None:
         for transport, told in self.told("reconnect"):
             reasons = self.since(1, ("transport close", "transport error"), (None,))
-            self.assertIn(told.pop("reason", None), reasons, transport)
+            self.case.assertIn(told.pop("reason", None), reasons, transport)
             if self.client.generation > 0:
-                self.assertIn(told["told"], (["transport close", None], ["transport error", None]), transport)
+                self.case.assertIn(told["told"], (["transport close", None], ["transport error", None]), transport)
             expected = {
                 "buffered": ["said while away"],
                 "sameId": False,
                 "where": ["/admin"],
                 "told": told["told"],
             }
-            self.assertEqual(told, expected, transport)
+            self.case.assertEqual(told, expected, transport)
 
-    def test_it_meets_all_others_in_a_room(self) -> None:
-        names = [
-            f"{client.name}, {transport} 😀" for client in self.visit.clients for transport in client.transports
-        ]
+    def scenario_it_meets_all_others_in_a_room(self) -> None:
+        names = [f"{client.name}, {transport} 😀" for client, _ in self.outcome for transport in client.transports]
         for transport, told in self.told("crowd"):
-            self.assertEqual(sorted(told["told"]), sorted(f"Hello from {name}" for name in names), transport)
-            self.assertEqual(sorted(told["answers"]), sorted(names), transport)
+            self.case.assertEqual(sorted(told["told"]), sorted(f"Hello from {name}" for name in names), transport)
+            self.case.assertEqual(sorted(told["answers"]), sorted(names), transport)
 
 
 class UpgradingConversations(SocketIOConversations):
     """More scenarios, for clients since 1.0."""
 
-    def test_binary_comes_back_at_any_depth(self) -> None:
+    def scenario_binary_comes_back_at_any_depth(self) -> None:
         sent = describe(BYTES | ({"blob": BYTES["every"]} if self.client.sends_blobs else {}))
         expected = {
             "heard": sent,
@@ -321,8 +302,19 @@ class UpgradingConversations(SocketIOConversations):
         }
         self.check("binary", expected)
 
-    def test_it_upgrades_without_losing_anything(self) -> None:
+    def scenario_it_upgrades_without_losing_anything(self) -> None:
         with_bytes = [[number, {"bytes": bytes([number, 255]).hex()}] for number in range(MANY)]
         heard = [with_bytes[number] if number % 7 == 3 else number for number in range(MANY)]
         expected = {"before": "polling", "after": "websocket", "seen": "websocket", "lost": False, "heard": heard}
         self.check("upgrade", expected)
+
+
+def assert_all_well(case: TestCase, outcome: Outcome) -> None:
+    """Check that all clients have managed all scenarios; tell all that was wrong."""
+    faults: list[str] = []
+    for client, report in outcome:
+        kind = SocketIOConversations if client.generation == 0 else UpgradingConversations
+        if "upgrade" not in client.transports and client.generation > 0:
+            case.fail(f"{client.name} is not tried with an upgrade")
+        faults += kind(case, outcome, client, report).faults()
+    case.assertEqual(faults, [], "\n".join(faults))

@@ -9,9 +9,8 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.static import File
 
-from tests.interop import socketio_conversations as conversations
-from tests.interop.clients import HERE, need_node_package, need_package, need_program, python, run_client
-from tests.interop.socketio_conversations import Client, Exchange, Visit
+from tests.interop.clients import HERE, PATIENCE, need_node_package, need_package, need_program, python, run_client
+from tests.interop.socketio_conversations import Client, Exchange, assert_all_well
 from tests.support import serve
 
 WITH_JSONP = ("polling", "jsonp", "websocket", "upgrade")
@@ -53,43 +52,11 @@ async def run_all(case: TestCase, exchange: Exchange) -> list[Any]:
     return reports
 
 
-class InChromium:
-    """What the clients have in common."""
+class ChromiumTests(TestCase):
+    """In Chromium."""
 
-    visit = Visit(run_all, CLIENTS)
+    timeout = PATIENCE + 30
 
-
-class Client0Tests(InChromium, conversations.SocketIOConversations):
-    """socket.io-client 0.9, of protocol 1."""
-
-    client = CLIENTS[0]
-
-
-class Client1Tests(InChromium, conversations.UpgradingConversations):
-    """socket.io-client 1.x, of Engine.IO 3 as it was first."""
-
-    client = CLIENTS[1]
-
-
-class Client2Tests(InChromium, conversations.UpgradingConversations):
-    """socket.io-client 2.x, of Engine.IO 3."""
-
-    client = CLIENTS[2]
-
-
-class Client3Tests(InChromium, conversations.UpgradingConversations):
-    """socket.io-client 3.x, of Engine.IO 4."""
-
-    client = CLIENTS[3]
-
-
-class Client4Tests(InChromium, conversations.UpgradingConversations):
-    """socket.io-client 4.x."""
-
-    client = CLIENTS[4]
-
-
-class Client4MsgpackTests(InChromium, conversations.UpgradingConversations):
-    """socket.io-client 4.x, with packets in msgpack."""
-
-    client = CLIENTS[5]
+    async def test_every_client_manages_every_scenario(self) -> None:
+        reports = await run_all(self, Exchange(self, CLIENTS))
+        assert_all_well(self, list(zip(CLIENTS, reports, strict=True)))

@@ -7,9 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from tests.interop import socketio_conversations as conversations
-from tests.interop.clients import HERE, need_node_package, need_program, run_client
-from tests.interop.socketio_conversations import Client, Exchange, Visit
+from tests.interop.clients import HERE, PATIENCE, need_node_package, need_program, run_client
+from tests.interop.socketio_conversations import Client, Exchange, assert_all_well
 
 ALL = ("polling", "websocket", "upgrade")
 
@@ -37,49 +36,11 @@ async def run_all(case: TestCase, exchange: Exchange) -> list[Any]:
     return await gatherResults(running, consumeErrors=True)
 
 
-class OnNode:
-    """What the clients have in common."""
+class NodeTests(TestCase):
+    """On node."""
 
-    visit = Visit(run_all, CLIENTS)
+    timeout = PATIENCE + 30
 
-
-class Client0Tests(OnNode, conversations.SocketIOConversations):
-    """socket.io-client 0.9, of protocol 1."""
-
-    client = CLIENTS[0]
-
-
-class Client1Tests(OnNode, conversations.UpgradingConversations):
-    """socket.io-client 1.x, of Engine.IO 3 as it was first."""
-
-    client = CLIENTS[1]
-
-
-class Client2Tests(OnNode, conversations.UpgradingConversations):
-    """socket.io-client 2.x, of Engine.IO 3."""
-
-    client = CLIENTS[2]
-
-
-class Client3Tests(OnNode, conversations.UpgradingConversations):
-    """socket.io-client 3.x, of Engine.IO 4."""
-
-    client = CLIENTS[3]
-
-
-class Client4Tests(OnNode, conversations.UpgradingConversations):
-    """socket.io-client 4.x."""
-
-    client = CLIENTS[4]
-
-
-class Client3MsgpackTests(OnNode, conversations.UpgradingConversations):
-    """socket.io-client 3.x, with packets in msgpack."""
-
-    client = CLIENTS[5]
-
-
-class Client4MsgpackTests(OnNode, conversations.UpgradingConversations):
-    """socket.io-client 4.x, with packets in msgpack."""
-
-    client = CLIENTS[6]
+    async def test_every_client_manages_every_scenario(self) -> None:
+        reports = await run_all(self, Exchange(self, CLIENTS))
+        assert_all_well(self, list(zip(CLIENTS, reports, strict=True)))
