@@ -216,6 +216,7 @@ class Apache(BehindProxy):
     """Debian's Apache (package ``apache2-bin``)."""
 
     recipe = "apache.conf"
+    ending = "KILL"  # one process, which now and then does not heed another signal on a busy machine
 
     def public_side(self) -> dict[str, str]:
         return {
