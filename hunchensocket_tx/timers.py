@@ -58,6 +58,7 @@ class Timers:
         self._heap: list[Timer] = []
         self._cancelled = 0  # of those in the heap
         self._wake: IDelayedCall | None = None
+        self._waking = 0.0  # when that is to be
 
     def callLater(self, delay: float, call: Callable[[], Any]) -> Timer:
         """Call a function after some seconds (as IReactorTime)."""
@@ -85,10 +86,11 @@ class Timers:
             heappop(self._heap)
             self._cancelled -= 1
         if self._heap:
-            self._wake = self._clock.callLater(max(0, self._heap[0].due - self.seconds()), self._fire)
+            self._waking = self._heap[0].due
+            self._wake = self._clock.callLater(max(0, self._waking - self.seconds()), self._fire)
 
     def _fire(self) -> None:
-        now = self.seconds()
+        now = max(self.seconds(), self._waking)  # the clock may be a rounding error too early
         while self._heap and self._heap[0].due <= now:
             timer = heappop(self._heap)
             self._cancelled -= not timer.active()

@@ -253,3 +253,23 @@ class TimersTest(SynchronousTestCase):
         self.failureResultOf(late, DeferredTimeout)
         self.successResultOf(in_time)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class RoundingTests(SynchronousTestCase):
+    """Sums of floats are not exact: a clock may be a little too early for what it was told to do."""
+
+    def test_a_timer_is_called_though_the_clock_is_a_rounding_error_before_it(self) -> None:
+        clock = Clock()
+        timers = Timers(clock)
+        calls: list[float] = []
+        clock.advance(0.20374028446252357)
+        timers.callLater(0.7312778994837473, lambda: calls.append(clock.seconds()))
+        clock.rightNow = now = 0.2566318115068485
+        timers.callLater(0, lambda: None)
+        clock.advance(0)  # from now on, the clock is to wake for the first one
+        due = 0.9350181839462709
+        wake = now + (due - now)
+        self.assertLess(wake, due)
+        clock.rightNow = wake
+        clock.advance(0)
+        self.assertEqual(calls, [wake])
