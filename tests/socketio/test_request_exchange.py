@@ -122,7 +122,7 @@ class KeptTests(TestCase):
     async def test_a_connection_on_which_a_client_polls_is_kept(self) -> None:
         for kind in (Site, WebSocketFactory):
             with self.subTest(kind=kind.__name__):
-                client = await connect(self, await serve(self, self.site(kind)))
+                client = await connect(self, await serve(self, self.site(kind, fast_lane=True)))
                 await self.begin(client)
                 await self.echo(client)
                 self.assertIsInstance(self.made.pop().transport, LaneTransport)
