@@ -45,7 +45,7 @@ class SessionListener(Protocol):
         """Take a packet of protocol 1, which is its session's own."""
 
     def session_closed(self, reason: str) -> None:
-        """Take notice that the session is over, once, with one of the names of SOCKETIO.md section 5.3."""
+        """Take notice that the session is over, once, with one of the names that Socket.IO has for reasons."""
 
 
 class Session(ABC):
