@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,14 +13,14 @@ from hunchensocket_tx.socketio.operators import Answered, BroadcastOperator
 __all__ = ["Broadcasting"]
 
 
-class Broadcasting:
+class Broadcasting(ABC):
     """Something with sockets: what is said here goes to all of them, or to those that are named."""
 
     __slots__ = ()
 
+    @abstractmethod
     def everybody(self) -> BroadcastOperator:
         """Return an operator that means all sockets."""
-        raise NotImplementedError
 
     def to(self, *rooms: str | Iterable[str]) -> BroadcastOperator:
         """Mean who is in one of these rooms; a socket's id is a room, too.

@@ -146,7 +146,7 @@ class Connection:
         if self._searches is None or name not in self._searches:
             known = len(self.sockets) + len(self._searches or ())
             if max(known, self._joining) >= self.io.settings.max_namespaces:
-                self._refuse(name, ConnectRefused("Too many namespaces"))
+                self._refuse(name, {"message": "Too many namespaces"})
                 return
             if self._left is not None:
                 self._left.pop(name, None)
@@ -184,12 +184,13 @@ class Connection:
         try:
             namespace = self.io.namespaces.get(name) or await self.io.find_namespace(name, auth)
         except Exception as error:
+            reason = self._reason(name, error)
             if self._found(name, mark):
-                self._refuse(name, error)
+                self._refuse(name, reason)
             return
         if namespace is None:
             if self._found(name, mark):
-                self._refuse(name, ConnectRefused("Invalid namespace"))
+                self._refuse(name, {"message": "Invalid namespace"})
             return
         namespace.expected += 1
         try:
@@ -214,9 +215,10 @@ class Connection:
                     namespace.adapter.keep_session(restored.session)
                     restored = await self._restored(namespace, restored.session.pid, offset) or restored
         except Exception as error:
+            reason = self._reason(namespace.name, error)
             if socket.is_expected:
                 socket.end(REFUSED)
-                self._refuse(namespace.name, error)
+                self._refuse(namespace.name, reason)
             return
         if socket.is_expected:
             self._stop_timer()
@@ -260,20 +262,21 @@ class Connection:
         socket.restore(kept)
         return socket
 
-    def _refuse(self, name: str, error: Exception) -> None:
-        """Tell the client that it may not connect to a namespace, and why, if that is meant for it."""
-        if isinstance(error, ConnectRefused):
-            reason = {"message": error.message}
-            if error.data is not None:
-                reason["data"] = error.data
-        else:
+    def _reason(self, name: str, error: Exception) -> dict[str, Any]:
+        """Return what a client is told of why it may not connect; what is not meant for it is logged."""
+        if not isinstance(error, ConnectRefused):
             self._log.failure("it cannot be decided who may connect to {name}", Failure(error), name=name)
-            reason = {"message": "internal error"}
+            return {"message": "internal error"}
+        return {"message": error.message} | ({} if error.data is None else {"data": error.data})
+
+    def _refuse(self, name: str, reason: dict[str, Any]) -> None:
+        """Tell the client that it may not connect to a namespace, and why."""
         try:
             messages = self.parser.encode(Packet(PacketType.CONNECT_ERROR, name, reason))
         except UnserializableData:
             self._log.failure("the data of a ConnectRefused cannot be sent")
-            messages = self.parser.encode(Packet(PacketType.CONNECT_ERROR, name, {"message": str(error)}))
+            reason = {"message": reason["message"]}
+            messages = self.parser.encode(Packet(PacketType.CONNECT_ERROR, name, reason))
         self.session.send(Outgoing(messages))
 
     def left(self, name: str, reason: str) -> None:

@@ -109,6 +109,19 @@ class MiddlewareTests(TestCase):
         decided.errback(ConnectRefused("no"))
         self.assertEqual(client.got(), [])
 
+    def test_a_mistake_after_the_end_is_logged_though_there_is_nobody_to_tell(self) -> None:
+        let_in: Deferred[None] = Deferred()
+        found: Deferred[bool] = Deferred()
+        self.io.use(lambda socket: let_in)
+        self.io.of(lambda name, auth: found)
+        for name, decided in (("/", let_in), ("/some", found)):
+            with self.subTest(name=name):
+                client = Client(self.io, LATEST, name)
+                client.vanishes()
+                decided.errback(RuntimeError("a mistake"))
+                self.assertEqual(client.got(), [])
+                self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
     def test_events_that_come_meanwhile_wait(self) -> None:
         decided: Deferred[None] = Deferred()
         said: list[str] = []
