@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,16 +12,16 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
-from hunchensocket_tx import Settings, WebSocketResource, WebSocketStream
+from hunchensocket_tx import Settings, WebSocketStream
 from hunchensocket_tx.socketio.engine.server import FIRST_PACKET_DELAY, EngineServer
 from hunchensocket_tx.socketio.engine.session import EngineSession
 from hunchensocket_tx.socketio.session import Outgoing, Session
-from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.socketio.wire.packets import Packet
 from hunchensocket_tx.testing import MemoryServer
 from hunchensocket_tx.wire.events import CloseReason, Message
+from tests.socketio.sessions_support import SessionsResource
 
 
 class Listener:
@@ -71,40 +70,14 @@ class Opened:
         return self.listeners[-1]
 
 
-class EngineResource(WebSocketResource):
+class EngineResource(SessionsResource):
     """Serves sessions of Engine.IO, and nothing else."""
 
     def __init__(
-        self,
-        opened: Callable[[Session], Any],
-        reactor: IReactorTime | None = None,
-        *,
-        limits: Settings | None = None,
-        **settings: Any,
+        self, opened: Callable[[Session], Any], reactor: IReactorTime | None = None, **settings: Any
     ) -> None:
-        chosen = SocketIOSettings(**settings)
-        limits = replace(
-            limits or Settings(),
-            compression=False,
-            ping_interval=0,
-            websocket_timeout=0,
-            max_message_size=chosen.max_http_buffer_size,
-        )
-        super().__init__(
-            lambda request: self.engine.dispatch(request), fallback=_Rest(self), settings=limits, reactor=reactor
-        )
-        self.engine = EngineServer(chosen, limits, self._clock, opened)
-
-
-class _Rest(Resource):
-    isLeaf = True  # noqa: N815
-
-    def __init__(self, owner: EngineResource) -> None:
-        super().__init__()
-        self.owner = owner
-
-    def render(self, request: Request) -> Any:
-        return self.owner.engine.render(request)
+        super().__init__(EngineServer, opened, reactor, **settings)
+        self.engine: EngineServer = self.session_server
 
 
 class Exchange(Protocol):

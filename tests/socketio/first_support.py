@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
-from twisted.web.server import Request
 
-from hunchensocket_tx import Settings, WebSocketResource
+from hunchensocket_tx import Settings
 from hunchensocket_tx.socketio.first.server import FirstServer
 from hunchensocket_tx.socketio.first.session import FirstSession
 from hunchensocket_tx.socketio.handshake import Handshake
@@ -21,6 +18,7 @@ from hunchensocket_tx.socketio.settings import SocketIOSettings
 from hunchensocket_tx.socketio.wire.first import FIRST, decode_payload
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
 from hunchensocket_tx.wire.events import Message
+from tests.socketio.sessions_support import SessionsResource
 from tests.support import RawClient, connect
 
 CONNECT = PacketType.CONNECT
@@ -92,39 +90,14 @@ class Opened:
         return self.listeners[-1]
 
 
-class FirstResource(WebSocketResource):
+class FirstResource(SessionsResource):
     """Serves sessions of protocol 1, and nothing else; its path is that of ``socket.io``."""
 
     def __init__(
-        self,
-        opened: Callable[[Session], Any],
-        reactor: IReactorTime | None = None,
-        *,
-        limits: Settings | None = None,
-        **settings: Any,
+        self, opened: Callable[[Session], Any], reactor: IReactorTime | None = None, **settings: Any
     ) -> None:
-        chosen = SocketIOSettings(**settings)
-        limits = replace(
-            limits or Settings(),
-            ping_interval=0,
-            websocket_timeout=0,
-            max_message_size=chosen.max_http_buffer_size,
-        )
-        super().__init__(
-            lambda request: self.first.dispatch(request), fallback=_Rest(self), settings=limits, reactor=reactor
-        )
-        self.first = FirstServer(chosen, limits, self._clock, opened)
-
-
-class _Rest(Resource):
-    isLeaf = True  # noqa: N815
-
-    def __init__(self, owner: FirstResource) -> None:
-        super().__init__()
-        self.owner = owner
-
-    def render(self, request: Request) -> Any:
-        return self.owner.first.render(request)
+        super().__init__(FirstServer, opened, reactor, **settings)
+        self.first: FirstServer = self.session_server
 
 
 class Answer:
