@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from hunchensocket_tx.socketio.errors import ConnectRefused, SocketDisconnected
 from hunchensocket_tx.socketio.socket import Socket
 from tests.socketio.api_support import FIRST, LATEST, SECOND, Client, new_io
+from tests.wire_support import properties
 
 
 class LatestTests(TestCase):
@@ -179,6 +180,7 @@ class LatestTests(TestCase):
 class NonsenseTests(TestCase):
     """Whatever clients send."""
 
+    @properties
     @given(
         sampled_from((LATEST, SECOND)),
         lists(

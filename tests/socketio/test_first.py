@@ -22,6 +22,7 @@ from hunchensocket_tx.socketio.wire.first import (
     understand,
 )
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
+from tests.wire_support import properties
 
 EVENT = PacketType.EVENT
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -117,6 +118,7 @@ class ReadingTests(SynchronousTestCase):
                 self.assertRaises(PacketError, read, text)
         self.assertRaises(PacketError, FIRST.decoder().receive, b"2::")
 
+    @properties
     @given(st.text(st.sampled_from('0123456789:+/?{}[]"name,args\ufffd')))
     def test_whatever_comes_is_a_packet_or_refused(self, text: str) -> None:
         with contextlib.suppress(PacketError):
@@ -167,11 +169,13 @@ class WritingTests(SynchronousTestCase):
                 with self.subTest(value=value, name=name):
                     self.assertRaises(UnserializableData, write, EVENT, "/", [name, value])
 
+    @properties
     @given(st.text().filter(lambda name: name not in ("connect", "message", "disconnect")), st.lists(JSON_VALUES))
     def test_events_come_back_as_they_were(self, name: str, arguments: list[Any]) -> None:
         packet = Packet(EVENT, "/a", [name, *arguments], 7)
         self.assertEqual(understand(split(write(*packet))), packet)
 
+    @properties
     @given(JSON_VALUES)
     def test_messages_come_back_as_they_were(self, value: Any) -> None:
         packet = Packet(EVENT, "/", ["message", value])
@@ -205,10 +209,12 @@ class PayloadTests(SynchronousTestCase):
             with self.subTest(text=text):
                 self.assertRaises(PayloadError, decode_payload, text)
 
+    @properties
     @given(st.lists(TEXTS, min_size=2))
     def test_payloads_come_back_as_they_were(self, packets: list[str]) -> None:
         self.assertEqual(decode_payload(encode_payload(packets)), packets)
 
+    @properties
     @given(st.lists(TEXTS, min_size=2))
     def test_javascript_reads_the_same(self, packets: list[str]) -> None:
         units = encode_payload(packets).encode("utf-16-le")
@@ -220,6 +226,7 @@ class PayloadTests(SynchronousTestCase):
             position = end + 2 + size
         self.assertEqual(found, packets)
 
+    @properties
     @given(st.text(st.sampled_from("\ufffd0123:a😀")))
     def test_whatever_comes_is_a_payload_or_refused(self, text: str) -> None:
         try:

@@ -14,6 +14,7 @@ from hunchensocket_tx.socketio.adapter import EVERYBODY, USUAL, Audience, Flags,
 from hunchensocket_tx.socketio.errors import UnserializableData
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
 from tests.socketio.room_support import Hall
+from tests.wire_support import properties
 
 EVENT = Packet(PacketType.EVENT, "/hall", ["said", 1])
 
@@ -91,6 +92,7 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(set(hall.adapter.local_rooms()), set())
         self.assertEqual(hall.clock.getDelayedCalls(), [])
 
+    @properties
     @given(
         st.lists(
             st.tuples(st.sampled_from(["join", "leave", "gone"]), st.sampled_from("abc"), st.sampled_from("abxy"))

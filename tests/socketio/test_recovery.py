@@ -13,6 +13,7 @@ from hunchensocket_tx.socketio.adapter import EVERYBODY, Audience, KeptSession
 from hunchensocket_tx.socketio.recovery import RECOVERABLE_REASONS, Recovery, new_private_id
 from hunchensocket_tx.socketio.wire.packets import Packet, PacketType
 from hunchensocket_tx.timers import Timers
+from tests.wire_support import properties
 
 
 def meant(rooms: str = "", but: str = "") -> Audience:
@@ -98,6 +99,7 @@ class RecoveryTests(SynchronousTestCase):
             self.cut("a")
             self.assertIsNone(self.back("a", claimed), claimed)
 
+    @properties
     @given(st.text())
     def test_no_text_is_an_offset_by_chance(self, text: str) -> None:
         self.say()
